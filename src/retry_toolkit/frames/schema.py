@@ -1,0 +1,146 @@
+"""Columns, dtypes and units of the canonical frames: the single source.
+
+Ids are text for ever, times are UTC, missing is `<NA>`/`NaT`. A frame has exactly these columns, in this order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["id", "text", "category", "time", "seconds", "bytes", "count", "number", "flag"]
+
+DTYPES: dict[Kind, str] = {
+    "id": "str",
+    "text": "str",
+    "category": "category",
+    "time": "datetime64[us, UTC]",
+    "seconds": "Float64",
+    "bytes": "Int64",
+    "count": "Int64",
+    "number": "Float64",
+    "flag": "boolean",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, its kind (which fixes dtype and unit) and what it means."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+    @property
+    def dtype(self) -> str:
+        """The pandas dtype."""
+        return DTYPES[self.kind]
+
+
+Columns = tuple[Column, ...]
+
+TASKS: Columns = (
+    Column("task_id", "id", "id on the platform"),
+    Column("name", "text", "what its user called it"),
+    Column("status", "category", "one of pending, running, succeeded, failed, cancelled, skipped, unknown"),
+    Column("native_status", "category", "the platform's own word"),
+    Column("created_at", "time", "submitted"),
+    Column("finished_at", "time", "ended, whatever the outcome"),
+    Column("duration_s", "seconds", "running time"),
+    Column("template", "category", "pipeline or solver that it runs"),
+    Column("project", "category", "project"),
+    Column("owner", "category", "who submitted it"),
+    Column("failed_stage", "category", "earliest failed stage"),
+    Column("failure_category", "category", "transient, tool_error, resource, semantic, gate_rejected, unknown, ..."),
+    Column("error", "text", "error message of the failed stage, else of the task"),
+    Column("fingerprint", "category", "error with its variable parts removed"),
+    Column("retry_count", "count", "attempt number less one: of the failed stage, else of the chain of whole retries"),
+    Column("retry_limit", "count", "retries allowed"),
+    Column("retryable", "flag", "whether the platform would take a retry"),
+    Column("refusal", "category", "why not: not_failed, limit_reached, no_failed_stage, files_missing, ..."),
+    Column("parent_id", "id", "task that this one retries as a whole"),
+    Column("stage_count", "count", "stages"),
+    Column("tokens", "count", "tokens used"),
+    Column("cost", "number", "in the platform's currency"),
+)
+
+STAGES: Columns = (
+    Column("task_id", "id", "task"),
+    Column("stage_id", "id", "stage, unique across tasks"),
+    Column("stage", "category", "name of the stage"),
+    Column("position", "count", "0 for the first in template order"),
+    Column("role", "category", "agent or worker role"),
+    Column("status", "category", "as in tasks"),
+    Column("native_status", "category", "the platform's own word"),
+    Column("started_at", "time", "started"),
+    Column("finished_at", "time", "ended"),
+    Column("duration_s", "seconds", "running time"),
+    Column("retry_count", "count", "retries so far"),
+    Column("retry_limit", "count", "retries allowed"),
+    Column("failure_category", "category", "as in tasks"),
+    Column("error", "text", "error message, may be long"),
+    Column("fingerprint", "category", "error with its variable parts removed"),
+    Column("output_summary", "text", "what the stage says it made"),
+    Column("tokens", "count", "tokens used"),
+    Column("turns", "count", "turns used"),
+    Column("self_fixes", "count", "times the stage mended itself"),
+    Column("score", "number", "self assessment, 0 to 1"),
+)
+
+ATTEMPTS: Columns = (
+    Column("task_id", "id", "task"),
+    Column("stage_id", "id", "stage"),
+    Column("stage", "category", "name of the stage"),
+    Column("attempt", "count", "1 for the first"),
+    Column("status", "category", "as in tasks"),
+    Column("started_at", "time", "started"),
+    Column("finished_at", "time", "ended"),
+    Column("duration_s", "seconds", "running time"),
+    Column("error", "text", "error message"),
+    Column("fingerprint", "category", "error with its variable parts removed"),
+    Column("tokens", "count", "tokens used"),
+    Column("requested_by", "category", "who asked for this attempt"),
+    Column("source", "category", "platform or evidence"),
+)
+
+LOGS: Columns = (
+    Column("task_id", "id", "task"),
+    Column("stage", "category", "name of the stage"),
+    Column("seq", "count", "order within the task"),
+    Column("time", "time", "when the line was written"),
+    Column("kind", "category", "stdout, stderr or an event"),
+    Column("text", "text", "the line"),
+    Column("truncated", "flag", "whether the platform cut the line"),
+)
+
+LINEAGE: Columns = (
+    Column("task_id", "id", "task"),
+    Column("parent_id", "id", "task that it retries"),
+    Column("root_id", "id", "first task of its lineage"),
+    Column("depth", "count", "whole retries between root and task"),
+    Column("children", "count", "direct retries"),
+    Column("tree_size", "count", "tasks in the lineage"),
+    Column("is_leaf", "flag", "whether nothing retries it"),
+    Column("outcome", "category", "of the lineage: recovered, failed, open, cancelled"),
+    Column("orphan", "flag", "whether its parent is not known"),
+    Column("cycle", "flag", "whether its links run in a circle"),
+)
+
+DISK: Columns = (
+    Column("task_id", "id", "task"),
+    Column("root_id", "id", "first task of its lineage"),
+    Column("method", "category", "original, copied, linked or unknown"),
+    Column("input_bytes", "bytes", "size of its input files"),
+    Column("extra_bytes", "bytes", "disk that this task adds to its lineage"),
+    Column("missing_files", "count", "input files that are gone"),
+    Column("retention_until", "time", "until when its files are kept"),
+)
+
+FRAMES: dict[str, Columns] = {
+    "tasks": TASKS,
+    "stages": STAGES,
+    "attempts": ATTEMPTS,
+    "logs": LOGS,
+    "lineage": LINEAGE,
+    "disk": DISK,
+}
