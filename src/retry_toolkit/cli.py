@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Find failed tasks, read what broke, and retry exactly the failed part, at most once.",
-    epilog="Settings come from RETRY_TOOLKIT_* variables and settings.toml in the home directory; see docs/settings.md.",
+    epilog="Settings: RETRY_TOOLKIT_* variables, then settings.toml in the home directory; see docs/settings.md.",
 )
 demo_app = typer.Typer(no_args_is_help=True, help="The demo's causes of failure: mend them, or break them again.")
 app.add_typer(demo_app, name="demo")
@@ -30,7 +30,7 @@ PipelinesOption = Annotated[
     list[Path] | None,
     typer.Option("--pipelines", metavar="FILE", help="Python file of pipelines; may be given more than once."),
 ]
-UrlOption = Annotated[str | None, typer.Option(help="Address of the platform; the embedded one of this machine if unset.")]
+UrlOption = Annotated[str | None, typer.Option(help="Address of the platform; this machine's own if unset.")]
 DemoOption = Annotated[bool, typer.Option("--demo/--no-demo", help="Run the demo tasks once.")]
 
 
@@ -87,7 +87,7 @@ def worker(pipelines: PipelinesOption = None) -> None:
 def dashboard(
     url: UrlOption = None,
     port: Annotated[int | None, typer.Option(help="Port of the dashboard.")] = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Show everything, refuse everything that writes.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show everything, refuse every write.")] = False,
 ) -> None:
     """Start the dashboard alone, for a platform that runs elsewhere."""
     from retry_toolkit.dashboard import run_dashboard
@@ -99,7 +99,9 @@ def dashboard(
 def submit(
     pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
     file: Annotated[list[Path] | None, typer.Option("--file", exists=True, dir_okay=False, help="Input file.")] = None,
-    param: Annotated[list[str] | None, typer.Option("--param", metavar="K=V", help="Parameter; JSON where it parses.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="K=V", help="Parameter; JSON if it parses.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="What the task is called.")] = None,
     project: Annotated[str | None, typer.Option(help="Project of the task.")] = None,
     url: UrlOption = None,

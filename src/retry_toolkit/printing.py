@@ -53,10 +53,12 @@ def print_tasks(frame: pd.DataFrame, output: Literal["table", "csv", "json"]) ->
 
 def defused(frame: pd.DataFrame) -> pd.DataFrame:
     """A copy in which no text cell starts a spreadsheet formula: such cells get a leading apostrophe."""
-    texts = {name: column.astype("str") for name, column in frame.items() if str(column.dtype) in {"str", "category"}}
-    return frame.assign(
-        **{str(name): column.where(~column.str.startswith(_FORMULA, na=False), "'" + column) for name, column in texts.items()}
-    )
+    texts = [name for name, dtype in frame.dtypes.items() if str(dtype) in {"str", "category"}]
+    return frame.assign(**{str(name): _defused(frame[name].astype("str")) for name in texts})
+
+
+def _defused(column: pd.Series[str]) -> pd.Series[str]:
+    return column.where(~column.str.startswith(_FORMULA, na=False), "'" + column)
 
 
 def plain(text: object, width: int | None = None) -> str:

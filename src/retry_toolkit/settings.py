@@ -39,9 +39,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the embedded platform binds to.")
     api_port: Port = Field(8642, description="Port of the embedded platform.")
     dashboard_port: Port = Field(8643, description="Port of the dashboard.")
-    database_url: SecretStr | None = Field(None, description="PostgreSQL URL; SQLite files in the home directory if unset.")
-    pipelines: Annotated[tuple[Path, ...], NoDecode] = Field((), description="Python files of pipelines, separated by ':'.")
-    concurrency: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 2, description="Tasks run at a time by one process.")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL URL; SQLite in the home directory if unset.")
+    pipelines: Annotated[tuple[Path, ...], NoDecode] = Field((), description="Files of pipelines, separated by ':'.")
+    concurrency: PositiveInt = Field(
+        default_factory=lambda: os.cpu_count() or 2, description="Tasks that one process runs at a time."
+    )
     retry_limit: int = Field(3, ge=0, description="Retries of one stage where its pipeline names no limit.")
     retention_days: PositiveFloat = Field(30.0, description="Days for which input files are kept.")
     viewer_token: SecretStr | None = Field(None, description="Token that may read the embedded platform.")

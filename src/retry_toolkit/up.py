@@ -132,7 +132,16 @@ def _wait(
 
 def platform_command(settings: Settings, *, demo: bool) -> list[str]:
     """Command line of the platform process; everything else reaches it through the environment."""
-    command = [sys.executable, "-m", "retry_toolkit", "serve", "--host", settings.host, "--port", str(settings.api_port)]
+    command = [
+        sys.executable,
+        "-m",
+        "retry_toolkit",
+        "serve",
+        "--host",
+        settings.host,
+        "--port",
+        str(settings.api_port),
+    ]
     for path in settings.pipelines:
         command += ["--pipelines", str(path)]
     return [*command, "--demo"] if demo else command
@@ -160,11 +169,12 @@ def check_disk(settings: Settings) -> None:
         free = shutil.disk_usage(settings.home).free
     except OSError as error:
         raise SettingsError(
-            f"{settings.home} cannot be used: {error.strerror}.", advice="Set RETRY_TOOLKIT_HOME to a directory of yours."
+            f"{settings.home} cannot be used: {error.strerror}.",
+            advice="Set RETRY_TOOLKIT_HOME to a directory of yours.",
         ) from error
     if free < MIN_FREE_BYTES:
         raise SettingsError(
-            f"The disk of {settings.home} is full: {free // 1024**2} MB are free, {MIN_FREE_BYTES // 1024**2} MB are needed.",
+            f"The disk of {settings.home} is full: {free >> 20} MB are free, {MIN_FREE_BYTES >> 20} MB are needed.",
             advice="Free some space, or set RETRY_TOOLKIT_HOME to another disk.",
         )
 
@@ -185,7 +195,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT, SIGTERM and SIGHUP into an answer to "shall we stop?", so that children are always stopped in order."""
+    """Turn signals into an answer to "shall we stop?", so that children are always stopped in order."""
     received: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda signum, _frame: received.append(signum)) for number in numbers}

@@ -1,6 +1,7 @@
 """The one contract of every platform: its records, its capabilities, its few methods.
 
-Records are what a platform knows, in the toolkit's words: ids are strings, times are aware UTC datetimes, unknown is None.
+Records are what a platform knows, in the toolkit's words: ids are strings, times are aware UTC datetimes, and
+unknown is None.
 """
 
 from __future__ import annotations
@@ -264,7 +265,12 @@ class Platform(Protocol):
         """Input files, or None where the platform cannot tell."""
 
     def retry_stage(
-        self, task_id: str, stage_id: str, *, expected_retry_count: int | None = None, idempotency_key: str | None = None
+        self,
+        task_id: str,
+        stage_id: str,
+        *,
+        expected_retry_count: int | None = None,
+        idempotency_key: str | None = None,
     ) -> StageRetry:
         """Reset one failed stage."""
 
