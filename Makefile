@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --constraint constraints.txt
 TEST_OUTPUT := test-output
 
-.PHONY: help up test lint clean
+.PHONY: help up test lint clean constraints
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -42,3 +42,6 @@ $(VENV)/.test: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@echo 'Installing with test tools (once, a minute or two) ...'
 	@$(PIP) --editable '.[server,dashboard]' --group dev
 	@touch $@ $(VENV)/.up
+
+constraints: ## Write constraints.txt anew from the current environment
+	@$(BIN)/pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
