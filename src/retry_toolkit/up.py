@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from retry_toolkit.dashboard import dashboard_command, dashboard_environment, dashboard_url
+from retry_toolkit.dashboard import dashboard_answers, dashboard_command, dashboard_environment, dashboard_url
 from retry_toolkit.errors import RetryToolkitError, SettingsError
 from retry_toolkit.settings import Settings
 
@@ -40,13 +39,12 @@ class StartError(RetryToolkitError):
 class Supervisor:
     """Child processes in the order of their start; stopping goes the other way round."""
 
-    environment: Mapping[str, str]
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a child in a process group of its own, so that Ctrl-C reaches it only through `stop`."""
         self.children[name] = subprocess.Popen(  # noqa: S603 - our own command lines
-            command, env={**self.environment, **(environment or {})}, start_new_session=True, stdin=subprocess.DEVNULL
+            command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL
         )
 
     def ended(self) -> tuple[str, int] | None:
@@ -85,7 +83,7 @@ def run_up(settings: Settings, *, demo: bool, say: Say) -> None:
     with _only_one(settings), _stopped_by_signals() as stop_requested:
         check_port(settings.host, settings.api_port, "API_PORT")
         check_port("127.0.0.1", settings.dashboard_port, "DASHBOARD_PORT")
-        supervisor = Supervisor(environment=dict(os.environ))
+        supervisor = Supervisor()
         try:
             _run(settings, supervisor, demo=demo, say=say, stop_requested=stop_requested)
         finally:
@@ -100,12 +98,12 @@ def _run(
         _wait(ready, what, timeout_s, supervisor=supervisor, stop_requested=stop_requested)
 
     say(f"Starting the platform at {settings.api_url} (state in {settings.home}) ...")
-    supervisor.start("platform", platform_command(settings, demo=demo))
+    supervisor.start("platform", platform_command(settings, demo=demo), os.environ)
     wait_for(lambda: _get_json(f"{settings.api_url}/health") is not None, "the platform", START_TIMEOUT_S)
     supervisor.start("dashboard", dashboard_command(settings), dashboard_environment(settings))
     if demo:
         wait_for(_demo_watch(settings, say), "the demo tasks", 20 * 60.0)
-    wait_for(lambda: _answers(dashboard_url(settings)), "the dashboard", START_TIMEOUT_S)
+    wait_for(lambda: dashboard_answers(settings), "the dashboard", START_TIMEOUT_S)
     if stop_requested():
         return
     say(f"\n  Dashboard   {dashboard_url(settings)}\n  API docs    {settings.api_url}/docs\n\nCtrl-C stops both.")
@@ -237,11 +235,3 @@ def _get_json(url: str, headers: Mapping[str, str] | None = None) -> dict[str, A
     except (OSError, ValueError):
         return None
     return body if isinstance(body, dict) else None
-
-
-def _answers(url: str) -> bool:
-    try:
-        with NO_PROXY.open(url, timeout=30) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
-    except (urllib.error.HTTPError, OSError):
-        return False
