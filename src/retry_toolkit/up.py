@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -160,11 +161,15 @@ def check_port(host: str, port: int, setting: str) -> None:
             ) from error
 
 
-def check_disk(settings: Settings) -> None:
+def _free_bytes(path: Path) -> int:
+    return shutil.disk_usage(path).free
+
+
+def check_disk(settings: Settings, free_bytes: Callable[[Path], int] = _free_bytes) -> None:
     """Refuse to start where the home directory cannot be written or has no room."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(settings.home).free
+        free = free_bytes(settings.home)
     except OSError as error:
         raise SettingsError(
             f"{settings.home} cannot be used: {error.strerror}.",
