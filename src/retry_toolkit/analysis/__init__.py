@@ -1,0 +1,1 @@
+"""What failures mean: pure functions from frames to frames."""

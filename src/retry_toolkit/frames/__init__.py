@@ -1,0 +1,1 @@
+"""Canonical frames: their columns, how records become frames, and how frames are loaded."""

@@ -1,0 +1,1 @@
+"""Platforms: one contract, one transport, one module a platform."""
