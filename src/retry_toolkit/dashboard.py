@@ -70,8 +70,12 @@ def dashboard_url(settings: Settings) -> str:
     return f"http://{HOST}:{settings.dashboard_port}/"
 
 
-def dashboard_command(settings: Settings) -> list[str]:
+def dashboard_command(settings: Settings, launcher: Launcher | None = None) -> list[str]:
     """Command line of the dashboard process; it holds no secret, for every user of a machine can read it.
+
+    Args:
+        settings: On which port.
+        launcher: What to show instead of the failure desk.
 
     Raises:
         SettingsError: Voilà is not installed.
@@ -79,7 +83,7 @@ def dashboard_command(settings: Settings) -> list[str]:
     """
     if find_spec("voila") is None:
         raise SettingsError("Voilà is not installed.", advice="Run: pip install 'retry-toolkit[dashboard]'")
-    launcher = find_launcher()
+    launcher = launcher or find_launcher()
     return [
         sys.executable,
         "-m",
@@ -94,8 +98,8 @@ def dashboard_command(settings: Settings) -> list[str]:
 def dashboard_environment(settings: Settings, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The whole environment of the dashboard process: `base`, with the settings that its kernels may know.
 
-    The operator token and the database's URL are never among them. A platform of this machine that has a viewer token is
-    read with that token, and the page is then read-only.
+    The operator token and the database's URL are never among them. Where this machine's platform has a viewer token, the
+    page reads with that token and is read-only.
     """
     environment = {name: value for name, value in base.items() if not name.upper().startswith("RETRY_TOOLKIT_")}
     token = settings.token
