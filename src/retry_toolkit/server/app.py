@@ -12,9 +12,9 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from retry_toolkit.server.actions import ActionRefused
-from retry_toolkit.server.files import TaskFiles
 from retry_toolkit.server.guard import Guard
 from retry_toolkit.server.logs import TaskLogs
+from retry_toolkit.server.outputs import TaskOutputs
 from retry_toolkit.server.routes import docs, pipeline, platform, queue
 from retry_toolkit.server.routes.context import DemoProgress, Parts
 from retry_toolkit.server.wire.answers import JsonAnswer
@@ -63,7 +63,7 @@ def create_app(
         actions=actions,
         pipelines=pipelines,
         settings=settings,
-        files=TaskFiles(settings),
+        outputs=TaskOutputs(store),
         logs=TaskLogs(store, settings),
         demo=demo or DemoProgress(),
     )

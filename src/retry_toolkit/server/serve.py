@@ -6,9 +6,9 @@ import logging
 import signal
 import socket
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import uvicorn
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from retry_toolkit.server.demo import DemoService
     from retry_toolkit.server.pipelines import Pipeline
     from retry_toolkit.settings import Settings
 
@@ -49,7 +50,8 @@ class RunningPlatform:
     actions: Actions
     pipelines: Mapping[str, Pipeline]
     app: FastAPI
-    demo: DemoProgress
+    demo_service: DemoService | None
+    demo_progress: DemoProgress
 
 
 def serve(settings: Settings, *, demo: bool = False, ready: Callable[[], None] | None = None) -> None:
@@ -66,13 +68,20 @@ def serve(settings: Settings, *, demo: bool = False, ready: Callable[[], None] |
     """
     check_exposure(settings)
     _log_to_stderr()
-    with _stopped_by_signals() as stop, bound_socket(settings) as listener, running_platform(settings) as platform:
+    with (
+        _stopped_by_signals() as stop,
+        bound_socket(settings) as listener,
+        running_platform(settings, demo=demo) as platform,
+        _DemoMaker(platform) if demo else nullcontext() as maker,
+    ):
 
-        def on_ready() -> None:
+        def answers() -> None:
+            if maker is not None:
+                maker.start()
             if ready is not None:
                 ready()
 
-        ApiServer(platform.app, stop=stop, ready=on_ready).run(sockets=[listener])
+        ApiServer(platform.app, stop=stop, ready=answers).run(sockets=[listener])
 
 
 def worker(settings: Settings) -> None:
@@ -88,20 +97,38 @@ def worker(settings: Settings) -> None:
 
 
 @contextmanager
-def running_platform(settings: Settings) -> Iterator[RunningPlatform]:
-    """A platform with its engine started; stopped and closed at the end."""
-    pipelines = load_pipelines(settings.pipelines)
+def running_platform(settings: Settings, *, demo: bool = False) -> Iterator[RunningPlatform]:
+    """A platform with its engine started; stopped and closed at the end.
+
+    Args:
+        settings: The settings of this process.
+        demo: Load the demo's pipelines and run its service; both are there anyway where the home directory has a demo.
+
+    Raises:
+        SettingsError: The home directory or the database cannot be used.
+        PipelineFileError: A pipeline file cannot be used.
+    """
+    has_demo = demo or demo_tasks.exists(settings)
+    pipelines = load_pipelines((*settings.pipelines, *(demo_tasks.PIPELINES if has_demo else ())))
     with ExitStack() as stack:
         store = Store.open(settings)
         stack.callback(store.close)
         engine = Engine(store, pipelines, settings)
         actions = Actions(store, engine, TaskFiles(settings), pipelines, settings)
-        demo = DemoProgress()
-        app = create_app(store, actions, pipelines, settings, demo=demo)
+        progress = DemoProgress(finished=not demo)
+        app = create_app(store, actions, pipelines, settings, demo=progress)
+        service = stack.enter_context(demo_tasks.DemoService(settings)) if has_demo else None
         stack.callback(engine.stop)
         engine.start()
         yield RunningPlatform(
-            settings=settings, store=store, engine=engine, actions=actions, pipelines=pipelines, app=app, demo=demo
+            settings=settings,
+            store=store,
+            engine=engine,
+            actions=actions,
+            pipelines=pipelines,
+            app=app,
+            demo_service=service,
+            demo_progress=progress,
         )
 
 
@@ -161,6 +188,44 @@ class ApiServer(uvicorn.Server):
             self.should_exit = True
         elif self._ready is not None:
             self._ready()
+
+
+class _DemoMaker:
+    """Makes the demo tasks in the background, once; a stop interrupts it, and the next start goes on."""
+
+    def __init__(self, platform: RunningPlatform) -> None:
+        self._platform = platform
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._make, name="demo")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def _make(self) -> None:
+        platform, progress = self._platform, self._platform.demo_progress
+        assert platform.demo_service is not None  # noqa: S101 - a platform that makes a demo runs its service
+        try:
+            demo_tasks.seed(
+                platform.actions,
+                platform.store,
+                platform.demo_service,
+                platform.settings,
+                progress=progress.update,
+                stop=self._stop,
+            )
+        except Exception as error:  # the platform serves on without a demo, and says why
+            log.exception("The demo was given up")
+            progress.error = str(error)
+        progress.finished = True
 
 
 @contextmanager

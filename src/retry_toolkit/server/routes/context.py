@@ -12,8 +12,8 @@ from fastapi import Depends, Header, HTTPException, Path, Query, Request
 
 from retry_toolkit.server.actions import Actions, Intent
 from retry_toolkit.server.auth import Role
-from retry_toolkit.server.files import TaskFiles
 from retry_toolkit.server.logs import TaskLogs
+from retry_toolkit.server.outputs import TaskOutputs
 from retry_toolkit.server.pipelines import Pipeline
 from retry_toolkit.server.records import Answer, Task
 from retry_toolkit.server.store import Store
@@ -27,19 +27,20 @@ TASK_NOT_FOUND = "Task not found"
 
 @dataclass(slots=True)
 class DemoProgress:
-    """How far the demo tasks are; written by the thread that makes them, read by requests."""
+    """How far the demo is; written by the thread that makes it, read by requests."""
 
     total: int = 0
     done: int = 0
     finished: bool = True
+    error: str | None = None
 
     def update(self, done: int, total: int) -> None:
-        """Note that `done` of `total` are made."""
+        """Note that `done` of `total` steps are done."""
         self.done, self.total = done, total
 
     def state(self) -> DemoState:
         """What is told about it."""
-        return {"total": self.total, "done": self.done, "finished": self.finished}
+        return {"total": self.total, "done": self.done, "finished": self.finished, "error": self.error}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,8 @@ class Parts:
     actions: Actions
     pipelines: Mapping[str, Pipeline]
     settings: Settings
-    files: TaskFiles
     logs: TaskLogs
+    outputs: TaskOutputs
     demo: DemoProgress
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any, BinaryIO
+from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, HTTPException, Path, Query
 from fastapi.exceptions import RequestValidationError
+from starlette.responses import StreamingResponse
 
 from retry_toolkit.server.records import Task, TaskStatus
 from retry_toolkit.server.routes.context import (
@@ -26,11 +30,14 @@ from retry_toolkit.server.wire.queue import (
     STORED_STATUS,
     Deleted,
     InputFiles,
+    Outputs,
     QueueList,
     QueueTask,
     RetryResult,
     Stopped,
     input_files,
+    outputs,
+    queue_detail,
     queue_status,
     queue_task,
     stopped,
@@ -38,6 +45,8 @@ from retry_toolkit.server.wire.queue import (
 from retry_toolkit.server.wire.requests import TaskRetryRequest
 
 router = APIRouter(prefix="/api", tags=["Queue dialect"])
+
+CHUNK = 2**18
 
 
 @router.get("/tasks", response_model=QueueList, responses=refusals(), summary="Tasks, newest first")
@@ -61,6 +70,46 @@ def list_tasks(
 def get_task(task: PathTask) -> JsonAnswer:
     """How a task stands."""
     return JsonAnswer(queue_status(task))
+
+
+@router.get(
+    "/tasks/{task_id}/detail", response_model=QueueTask, responses=refusals(404), summary="Everything about a task"
+)
+def get_detail(task: PathTask, parts: PartsOf) -> JsonAnswer:
+    """How a task stands, its parameters, directories and history."""
+    base_dir = str(parts.outputs.base_dir(task))
+    input_dir = str(parts.store.layout.inputs(task.id))
+    return JsonAnswer(queue_detail(task, input_dir=input_dir, output_dir=base_dir, log_dir=base_dir))
+
+
+@router.get(
+    "/tasks/{task_id}/outputs", response_model=Outputs, responses=refusals(404), summary="Output files of a task"
+)
+def list_outputs(task: PathTask, parts: PartsOf) -> JsonAnswer:
+    """What the completed stages left in their work directories."""
+    return JsonAnswer(outputs(task, str(parts.outputs.base_dir(task)), parts.outputs.find(task)))
+
+
+@router.get(
+    "/tasks/{task_id}/outputs/{name:path}",
+    response_class=StreamingResponse,
+    responses=refusals(404) | {200: {"content": {"application/octet-stream": {}}, "description": "Its bytes."}},
+    summary="Download an output file",
+)
+def download_output(
+    task: PathTask, name: Annotated[str, Path(description="Name of the file, as listed.")], parts: PartsOf
+) -> StreamingResponse:
+    """The bytes of an output file, always as a download."""
+    try:
+        with parts.outputs.open(task, name) as descriptor:
+            file = os.fdopen(os.dup(descriptor), "rb")
+    except FileNotFoundError:
+        raise HTTPException(404, "File not found") from None
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name.rpartition('/')[2], safe='')}",
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
+    }
+    return StreamingResponse(_chunks(file), media_type="application/octet-stream", headers=headers)
 
 
 @router.delete("/tasks/{task_id}", response_model=Deleted, responses=write_refusals(404), summary="Delete a task")
@@ -103,6 +152,12 @@ def retry_task(
 def stop_task(task_id: TaskId, parts: PartsOf, call: CallOf) -> JsonAnswer:
     """Cancel a queued or running task."""
     return send(parts.actions.cancel(task_id, intent=call.intent(), render=_render_stopped))
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 def _render_stopped(task: Task) -> dict[str, Any]:

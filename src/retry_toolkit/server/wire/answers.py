@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ConfigDict, with_config
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from typing_extensions import TypedDict  # pydantic reads typing.TypedDict only from Python 3.12 on
 
 described = with_config(ConfigDict(use_attribute_docstrings=True))
@@ -26,13 +26,11 @@ def _replace_surrogates(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error("retry_toolkit.replacement", _replace_surrogates)
 
 
-class JsonAnswer(Response):
+class JsonAnswer(JSONResponse):
     """A JSON answer that can carry any stored text and number.
 
     Lone surrogates become U+FFFD, since strict readers refuse a whole page for one; NaN and the infinities become null.
     """
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """UTF-8 bytes of any JSON value."""

@@ -236,14 +236,16 @@ class AuditList(TypedDict):
 
 @described
 class DemoState(TypedDict):
-    """How far the demo tasks are."""
+    """How far the demo is."""
 
     total: int
-    """Demo tasks to make; 0 where no demo was asked for."""
+    """Steps that make the demo; 0 where no demo is being made."""
     done: int
-    """Demo tasks made."""
+    """Steps done."""
     finished: bool
-    """Whether nothing remains to be made."""
+    """Whether no more is going to be made."""
+    error: str | None
+    """Why making it was given up, or null."""
 
 
 def template(pipeline: Pipeline, retry_limit: int) -> Template:

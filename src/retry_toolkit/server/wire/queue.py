@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NotRequired
+from urllib.parse import quote
 
 from typing_extensions import TypedDict  # pydantic reads typing.TypedDict only from Python 3.12 on
 
@@ -12,6 +13,7 @@ from retry_toolkit.server.wire.answers import described, epoch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from retry_toolkit.server.outputs import OutputFile as OutputRecord
     from retry_toolkit.server.records import InputFile, Stage, Task, TaskStatus
 
 DEFAULT_PAGE_SIZE = 10
@@ -294,6 +296,27 @@ def input_files(task: Task, files: Iterable[InputFile]) -> InputFiles:
             }
             for file in files
         ],
+    }
+
+
+def outputs(task: Task, base_dir: str, found: Iterable[OutputRecord]) -> Outputs:
+    """The output files of a task."""
+    entries: list[OutputFile] = [
+        {
+            "name": file.name,
+            "url": f"/api/tasks/{quote(task.id, safe='')}/outputs/{quote(file.name)}",
+            "size_bytes": file.size_bytes,
+            "stage": file.stage,
+        }
+        for file in found
+    ]
+    return {
+        "task_id": task.id,
+        "base_dir": base_dir,
+        "files": [{"name": entry["name"], "url": entry["url"]} for entry in entries],
+        "file_entries": entries,
+        "download_url": None,
+        "download_name": None,
     }
 
 
