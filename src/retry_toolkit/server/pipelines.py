@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 CATEGORIES = frozenset({"transient", "tool_error", "resource", "semantic", "gate_rejected", "unknown"})
 DEFAULT_TIMEOUT_S = 3600.0
-_NAME = re.compile(r"[^\W][\w.-]{0,99}")
+_NAME = re.compile(r"[^\W][\w.-]{0,59}")
 
 
 class PipelineFileError(RetryToolkitError):

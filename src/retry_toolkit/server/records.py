@@ -40,6 +40,7 @@ class Task:
 
     `run` counts the times that the task was started: it names the durable workflow, so starting it twice is impossible.
     `retry_count` counts whole retries along the chain (0 for an original), `retried_task_ids` are its direct retries.
+    An entry of `status_history` is `{status, timestamp (epoch s), error}`.
     """
 
     id: str
@@ -55,7 +56,6 @@ class Task:
     parent_task_id: str | None = None
     retry_count: int = 0
     retried_task_ids: tuple[str, ...] = ()
-    cancel_requested: bool = False
     retention_until: datetime | None = None
     stages: tuple[Stage, ...] = ()
     status_history: tuple[dict[str, Any], ...] = ()
