@@ -98,8 +98,8 @@ def dashboard_command(settings: Settings, launcher: Launcher | None = None) -> l
 def dashboard_environment(settings: Settings, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The whole environment of the dashboard process: `base`, with the settings that its kernels may know.
 
-    The operator token and the database's URL are never among them. Where this machine's platform has a viewer token, the
-    page reads with that token and is read-only.
+    The operator token and the database's URL are never among them. Where the platform of this machine has a viewer
+    token, the page reads with that token and is read-only.
     """
     environment = {name: value for name, value in base.items() if not name.upper().startswith("RETRY_TOOLKIT_")}
     token = settings.token
