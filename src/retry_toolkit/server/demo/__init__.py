@@ -22,10 +22,10 @@ What a retry does, before and after `retry-toolkit demo mend`:
 | `divergence`       | mesh: solve         | fails again: exit code 3             | fails again     |
 
 Some tasks have used up their retries (`3/3`), and the oldest have lost their input files to retention: a whole retry of
-those answers 410.
+those answers 410. The newest failures are untouched.
 
-A platform process with a demo loads `PIPELINES` beside its own files whenever the demo `exists` (or is asked for), keeps
-`DemoService` running, and once calls `seed`, which takes about a minute:
+A platform process with a demo loads `PIPELINES` beside its own files whenever the demo `exists` (or is asked for),
+keeps `DemoService` running, and calls `seed` once, which takes about a minute:
 
     with DemoService(settings) as service:
         seed(actions, store, service, settings, progress=progress, stop=stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 OWNERS = {
@@ -11,10 +12,10 @@ OWNERS = {
     "mesh_sim": ("孙浩", "吴敏", "Jonas Weber", "נועה לוי"),
 }
 PROJECTS = {
-    "sales_report": ("sales", "华东销售"),
-    "archive_check": ("finance-archive", "财务归档"),
-    "price_feed": ("market-data",),
-    "mesh_sim": ("thermal-lab", "R&D <热仿真>"),
+    "sales_report": ("国内销售", "sales-europe"),
+    "archive_check": ("财务归档", "finance-archive"),
+    "price_feed": ("market-data", "market-data"),
+    "mesh_sim": ("R&D <热仿真>", "thermal-lab"),
 }
 REGION_NAMES = {
     "east-china": "华东区",
@@ -26,9 +27,12 @@ REGION_NAMES = {
     "nordics": "Nordics",
     "iberia": "Iberia",
 }
-SUBJECTS = ("invoices Q3", "发票 2026 Q3", "contracts", "采购合同", "delivery notes", "报销单", "payroll", "海关单据")
+SUBJECTS = (
+    ("发票 2026 Q3", "采购合同", "报销单", "海关单据"),
+    ("invoices Q3", "contracts", "delivery notes", "payroll"),
+)
 EXCHANGES = {"XSHG": "上证", "XSHE": "深证", "XHKG": "港股", "XETR": "Xetra", "XLIS": "Lisbon", "XAMS": "Amsterdam"}
-PARTS = ("Heat sink HS", "散热片", "Battery plate BP", "电池冷板", "Inverter base IB", "PCB 热通孔")
+PARTS = (("散热片", "电池冷板", "PCB 热通孔"), ("Heat sink HS", "Battery plate BP", "Inverter base IB"))
 
 HOSTILE_TITLES = {
     "malformed_row-7": '<script>alert(1)</script> & "quotes"',
@@ -42,19 +46,27 @@ HOSTILE_TITLES = {
 HOSTILE_OWNERS = {"malformed_row-7": "<b onmouseover=alert(3)>王芳</b>", "exit_code-5": "+1-800-FORMULA"}
 
 
-def title(pipeline: str, number: int, params: dict[str, object], day: date) -> str:
-    """What a task of a pipeline is called, in one language or the other."""
-    chinese = number % 2 == 0
+def is_chinese(name: str) -> bool:
+    """Whether a name begins with a Chinese character."""
+    return "一" <= name[0] <= "鿿"
+
+
+def title(pipeline: str, owner: str, number: int, params: Mapping[str, object], day: date) -> str:
+    """What somebody calls a task of a pipeline, in their language."""
+    chinese = is_chinese(owner)
     if pipeline == "sales_report":
         region = REGION_NAMES[str(params["region"])]
-        return f"{region}日报 {day}" if region.endswith("区") else f"{region} daily sales {day}"
-    if pipeline == "archive_check":
-        subject = SUBJECTS[number % len(SUBJECTS)]
-        return (
-            f"归档校验 – {subject} 第 {number} 批" if not subject.isascii() else f"Archive check – {subject} #{number}"
-        )
+        return f"{region}日报 {day}" if is_chinese(region) else f"{region} daily sales {day}"
     if pipeline == "price_feed":
         exchange = EXCHANGES[str(params["exchange"])]
-        return f"{exchange}收盘行情 {day}" if not exchange.isascii() else f"Closing prices {exchange} {day}"
-    part = PARTS[number % len(PARTS)]
-    return f"{part}-{number:02} {'瞬态' if chinese else 'steady state'}"
+        return f"{exchange}收盘行情 {day}" if is_chinese(exchange) else f"Closing prices {exchange} {day}"
+    if pipeline == "archive_check":
+        subjects = SUBJECTS[not chinese]
+        subject = subjects[number % len(subjects)]
+        return f"归档校验 – {subject} 第 {number} 批" if chinese else f"Archive check – {subject} #{number}"
+    parts = PARTS[not chinese]
+    part = f"{parts[number % len(parts)]}-{number:03}"
+    steady = params["solver_type"] == "steady"
+    return (
+        f"{part} {'稳态' if steady else '瞬态'}" if chinese else f"{part} {'steady state' if steady else 'transient'}"
+    )

@@ -15,8 +15,8 @@ class Move:
     """One thing that is done to a task of a case.
 
     `cancel` is done at once, `stop` once the task runs. `of` names the task: empty for the original, else the `makes`
-    of an earlier whole retry. Moves of one round are made together, and a round begins when everything of the round before
-    has ended. `later` is the time since the move before it, as the history is to tell.
+    of an earlier whole retry. Moves of one round are made together, and a round begins when everything of the round
+    before has ended. `later` is the time since the move before it, as the history is to tell.
     """
 
     act: Act
@@ -150,3 +150,10 @@ EXPIRED = frozenset(
     }
 )
 DUE = frozenset({"reference_rows-9", "malformed_row-8", "exit_code-7", "memory_limit-6", "mesh_sim-22"})
+# The newest tasks, at the top of every list: failures that nobody has touched yet, among some that went well.
+FRESH = frozenset(
+    {f"rate_limit-{number}" for number in (6, 10, 11, 12)}
+    | {f"cold_index-{number}" for number in (5, 6)}
+    | {"reference_rows-8", "reference_column-5", "malformed_row-7", "lost_scan-6", "time_out-6", "divergence-3"}
+    | {f"{pipeline}-{number}" for pipeline in SUCCEEDING for number in (1, 2)}
+)
