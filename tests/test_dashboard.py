@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from retry_toolkit.dashboard import (
     DashboardError,
+    Launcher,
     dashboard_answers,
     dashboard_command,
     dashboard_environment,
@@ -90,24 +91,20 @@ def test_a_checkout_shows_its_own_files() -> None:
     assert launcher.data == root / "share" / "jupyter"
 
 
-def test_a_wheel_carries_the_launcher(tmp_path: Path) -> None:
-    """Without a checkout around it, the package's own copy is taken."""
-    package = tmp_path / "site-packages" / "retry_toolkit"
-    (package / "launcher").mkdir(parents=True)
+def test_an_installed_launcher_is_found(tmp_path: Path) -> None:
+    """Without a checkout, the files that the wheel has put into Jupyter's data directory are taken."""
+    installed = tmp_path / "share" / "jupyter" / "retry_toolkit"
+    installed.mkdir(parents=True)
     for name in ("failure_desk.ipynb", "voila.json"):
-        (package / "launcher" / name).write_text("{}", "utf-8")
-    launcher = find_launcher(package)
-    assert (launcher.notebook, launcher.config, launcher.data) == (
-        package / "launcher" / "failure_desk.ipynb",
-        package / "launcher",
-        None,
-    )
+        (installed / name).write_text("{}", "utf-8")
+    launcher = find_launcher(tmp_path, [tmp_path / "nothing", installed])
+    assert launcher == Launcher(installed / "failure_desk.ipynb", installed)
 
 
 def test_a_missing_launcher_is_one_clear_line(tmp_path: Path) -> None:
     """A broken installation is named as such."""
     with pytest.raises(DashboardError, match=r"failure_desk\.ipynb is missing"):
-        find_launcher(tmp_path / "site-packages" / "retry_toolkit")
+        find_launcher(tmp_path, [])
 
 
 def test_a_dashboard_that_ends_is_reported(tmp_path: Path) -> None:

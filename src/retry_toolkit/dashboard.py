@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,29 +40,36 @@ class Launcher:
     Attributes:
         notebook: The notebook that Voilà shows.
         config: The directory of `voila.json`.
-        data: A Jupyter data directory with our template, or None where the installation has put it on Jupyter's path.
+        data: A Jupyter data directory with our template, or None where Jupyter finds it by itself.
     """
 
     notebook: Path
     config: Path
-    data: Path | None
+    data: Path | None = None
 
 
-def find_launcher(package: Path = Path(__file__).parent) -> Launcher:
-    """The launcher of a source checkout, else the one that a wheel carries.
+def find_launcher(checkout: Path = Path(__file__).parents[2], installed: Sequence[Path] | None = None) -> Launcher:
+    """The launcher of a source checkout, else the one that a wheel has put into a Jupyter data directory.
+
+    Args:
+        checkout: Where the checkout is, if this is one.
+        installed: Directories that may hold an installed launcher; those of this Jupyter by default.
 
     Raises:
         DashboardError: Neither is there.
     """
-    checkout = package.parent.parent
-    candidates = (
-        Launcher(checkout / "notebooks" / NOTEBOOK, checkout, checkout / "share" / "jupyter"),
-        Launcher(package / "launcher" / NOTEBOOK, package / "launcher", None),
-    )
+    candidates = [Launcher(checkout / "notebooks" / NOTEBOOK, checkout, checkout / "share" / "jupyter")]
+    candidates += [Launcher(path / NOTEBOOK, path) for path in (_installed() if installed is None else installed)]
     for launcher in candidates:
         if launcher.notebook.is_file() and (launcher.config / "voila.json").is_file():
             return launcher
     raise DashboardError(f"The notebook {NOTEBOOK} is missing.", advice="Install retry-toolkit again.")
+
+
+def _installed() -> list[Path]:
+    from jupyter_core.paths import jupyter_path  # noqa: PLC0415 - part of the dashboard extra, loaded only for it
+
+    return [Path(path) for path in jupyter_path("retry_toolkit")]
 
 
 def dashboard_url(settings: Settings) -> str:
