@@ -107,7 +107,7 @@ def submit(
     url: UrlOption = None,
 ) -> None:
     """Submit a task to the embedded platform and print its id."""
-    from retry_toolkit.connect import connect
+    from retry_toolkit import connect
     from retry_toolkit.platforms.embedded import EmbeddedPlatform
     from retry_toolkit.printing import parse_parameters
 
@@ -129,7 +129,7 @@ def tasks(
     url: UrlOption = None,
 ) -> None:
     """List tasks, newest first."""
-    from retry_toolkit.connect import connect
+    from retry_toolkit import connect
     from retry_toolkit.frames.load import load_tasks
     from retry_toolkit.printing import print_tasks
 

@@ -39,7 +39,10 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
-    """One stage of a task. Durations are seconds; `position` counts from 0 in template order."""
+    """One stage of a task. Durations are seconds; `position` counts from 0 in template order.
+
+    `extra` holds every field that has no name here.
+    """
 
     task_id: str
     stage_id: str
@@ -61,6 +64,7 @@ class StageRecord:
     turns: int | None = None
     self_fixes: int | None = None
     score: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +185,10 @@ class TaskQuery:
     title: str | None = None
     since: datetime | None = None
     limit: int | None = None
+
+
+EVERY_TASK = TaskQuery()
+"""The query that leaves nothing out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

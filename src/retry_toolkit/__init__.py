@@ -1,0 +1,78 @@
+"""Find failed tasks, read what broke, and retry exactly the failed part at most once, from Jupyter.
+
+Names are loaded when they are first used: importing this package loads neither pandas nor ipywidgets.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retry_toolkit import errors
+    from retry_toolkit.analysis.disk import disk_by_root, disk_cost, load_disk
+    from retry_toolkit.analysis.failures import group_failures
+    from retry_toolkit.analysis.lineage import build_lineage, load_lineage
+    from retry_toolkit.connector import connect
+    from retry_toolkit.frames.fingerprints import fingerprint
+    from retry_toolkit.frames.load import RejectedRows, load_attempts, load_logs, load_stages, load_tasks
+    from retry_toolkit.platforms.base import Capabilities, Platform, TaskQuery
+    from retry_toolkit.settings import Settings, load_settings
+
+__all__ = [
+    "Capabilities",
+    "Platform",
+    "RejectedRows",
+    "Settings",
+    "TaskQuery",
+    "build_lineage",
+    "connect",
+    "disk_by_root",
+    "disk_cost",
+    "errors",
+    "fingerprint",
+    "group_failures",
+    "load_attempts",
+    "load_disk",
+    "load_lineage",
+    "load_logs",
+    "load_settings",
+    "load_stages",
+    "load_tasks",
+]
+
+# No module may bear the name of one of these functions: importing it would put the module in the function's place.
+_HOMES = {
+    "Capabilities": "platforms.base",
+    "Platform": "platforms.base",
+    "RejectedRows": "frames.load",
+    "Settings": "settings",
+    "TaskQuery": "platforms.base",
+    "build_lineage": "analysis.lineage",
+    "connect": "connector",
+    "disk_by_root": "analysis.disk",
+    "disk_cost": "analysis.disk",
+    "fingerprint": "frames.fingerprints",
+    "group_failures": "analysis.failures",
+    "load_attempts": "frames.load",
+    "load_disk": "analysis.disk",
+    "load_lineage": "analysis.lineage",
+    "load_logs": "frames.load",
+    "load_settings": "settings",
+    "load_stages": "frames.load",
+    "load_tasks": "frames.load",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return import_module(f"{__name__}.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,56 @@
+"""What every platform over one transport shares: its name, its address, its end."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from retry_toolkit.platforms.base import Capabilities, TaskRecord
+from retry_toolkit.platforms.refusals import judge
+from retry_toolkit.platforms.transport import Transport
+
+
+class Connection:
+    """One connected platform; closes its transport at the end of a `with` block."""
+
+    kind: ClassVar[str]
+    """First word of the name that users see."""
+
+    def __init__(self, transport: Transport, capabilities: Capabilities) -> None:
+        self._transport = transport
+        self._capabilities = capabilities
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.origin!r}, read_only={self.read_only})"
+
+    @property
+    def name(self) -> str:
+        """What users see."""
+        return f"{self.kind} · {self._transport.host}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return self._transport.origin
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        return self._capabilities
+
+    @property
+    def read_only(self) -> bool:
+        """True when this connection refuses everything that writes."""
+        return self._transport.read_only
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _judged(self, task: TaskRecord) -> TaskRecord:
+        return judge(task, self._capabilities, read_only=self.read_only)

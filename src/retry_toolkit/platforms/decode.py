@@ -1,0 +1,244 @@
+"""Reading what platforms send: field types that forgive, rows that fail alone, pages of every known shape.
+
+Servers differ and have bugs. An odd value is mended where its meaning is plain and the mending is noted; a row whose
+meaning is lost becomes `Rejected`, and its neighbours survive.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
+
+from retry_toolkit.errors import BadAnswer
+from retry_toolkit.platforms.base import Rejected, TaskPage, TaskRecord
+
+NOTES = "_notes"
+"""Key of `TaskRecord.extra` that lists what was mended while reading."""
+
+MAX_COUNT = 2**63 - 1
+
+_REPLACEMENT = "\ufffd"
+
+Model = TypeVar("Model", bound="WireModel")
+
+
+def _id(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        _note(info, "arrived as a number")
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"an id must be text, not {type(value).__name__}")  # noqa: TRY004 - pydantic wants ValueError
+    if not value:
+        raise ValueError("an id must not be empty")
+    if _REPLACEMENT in value:
+        raise ValueError("an id must be readable text")
+    return value
+
+
+def _optional_id(value: object, info: ValidationInfo) -> object:
+    return None if value is None or value == "" else _id(value, info)
+
+
+def _text(value: object) -> object:
+    match value:
+        case None:
+            return None
+        case str():
+            return value
+        case bool() | int() | float():
+            return json.dumps(value)
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _count(value: object) -> object:
+    if value is None:
+        return None
+    number = _plain_number(value)
+    if isinstance(number, float) and not number.is_integer():
+        raise ValueError("must be a whole number")
+    if not 0 <= number <= MAX_COUNT:
+        raise ValueError("must be between 0 and 2**63 - 1")
+    return int(number)
+
+
+def _number(value: object) -> object:
+    if value is None:
+        return None
+    number = float(_plain_number(value))
+    return number if math.isfinite(number) else None
+
+
+def _plain_number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"must be a number, not {type(value).__name__}")  # noqa: TRY004 - pydantic wants ValueError
+    try:
+        return (
+            int(value)
+            if isinstance(value, str) and value.strip().isdigit()
+            else float(value)
+            if isinstance(value, str)
+            else value
+        )
+    except OverflowError:
+        raise ValueError("is too large") from None
+
+
+def _moment(value: object, info: ValidationInfo) -> object:
+    moment = parse_moment(value)
+    if moment is None and value is not None and value != "":
+        _note(info, "is no time")
+    return moment
+
+
+def parse_moment(value: object) -> datetime | None:
+    """A time from ISO 8601 text (naive means UTC), epoch seconds or milliseconds; None for anything else."""
+    try:
+        match value:
+            case bool():
+                return None
+            case int() | float():
+                seconds = value / 1000 if abs(value) > 1e11 else value  # noqa: PLR2004 - epoch seconds end in year 5138
+                return datetime.fromtimestamp(seconds, UTC)
+            case str():
+                moment = datetime.fromisoformat(value.strip())
+                return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            case _:
+                return None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _object(value: object) -> object:
+    return value if value is None or isinstance(value, Mapping) else {"value": value}
+
+
+def _note(info: ValidationInfo, words: str) -> None:
+    if info.context is not None:
+        info.context.append(f"{info.field_name} {words}")
+
+
+Id = Annotated[str, BeforeValidator(_id)]
+OptionalId = Annotated[str | None, BeforeValidator(_optional_id)]
+Text = Annotated[str | None, BeforeValidator(_text)]
+Count = Annotated[int | None, BeforeValidator(_count)]
+NullIsZero = Annotated[int, BeforeValidator(lambda value: _count(0 if value is None else value))]
+Number = Annotated[float | None, BeforeValidator(_number)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Object = Annotated[dict[str, Any] | None, BeforeValidator(_object)]
+
+
+class WireModel(BaseModel):
+    """An object as a platform sends it; fields that it does not know are kept in `model_extra`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, protected_namespaces=())
+
+    @property
+    def surplus(self) -> dict[str, Any]:
+        """Fields without a name in the contract."""
+        return dict(self.model_extra or {})
+
+
+class Unreadable(Exception):
+    """A row whose meaning is lost; `path` says where in the row."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.path = path
+        self.reason = reason
+
+
+def read_model(model: type[Model], value: object) -> tuple[Model, list[str]]:
+    """The value as this model, and what was mended.
+
+    Raises:
+        Unreadable: It does not fit.
+    """
+    notes: list[str] = []
+    try:
+        return model.model_validate(value, context=notes), notes
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        raise Unreadable(_path(first["loc"]), reason) from None
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The rows of one list answer, and what it says of the whole; None where it says nothing."""
+
+    rows: list[Any]
+    total: int | None = None
+    page_size: int | None = None
+
+
+def read_envelope(answer: object) -> Envelope:
+    """A list answer: `{items, total, page_size}`, with `tasks` for `items` or `count` for `total`, or a bare list.
+
+    Raises:
+        BadAnswer: It holds no list.
+    """
+    match answer:
+        case list():
+            return Envelope(rows=answer)
+        case {"items": list() as rows, **rest} | {"tasks": list() as rows, **rest}:
+            total = _whole(rest.get("total"))
+            return Envelope(
+                rows=rows,
+                total=_whole(rest.get("count")) if total is None else total,
+                page_size=_whole(rest.get("page_size")) or None,
+            )
+        case _:
+            raise BadAnswer("The answer holds no list of rows.")
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPage:
+    """A page as read, with the number of rows that it should hold when full."""
+
+    page: TaskPage
+    row_count: int
+    page_size: int
+
+
+def read_page(answer: object, number: int, asked: int, read: Callable[[object], TaskRecord]) -> ReadPage:
+    """One page of tasks; rows that cannot be read are set apart.
+
+    Raises:
+        BadAnswer: The answer holds no list.
+    """
+    envelope = read_envelope(answer)
+    tasks: list[TaskRecord] = []
+    rejected: list[Rejected] = []
+    for index, result in enumerate(_each(envelope.rows, read)):
+        if isinstance(result, Unreadable):
+            rejected.append(Rejected(page=number, index=index, path=result.path, reason=result.reason))
+        else:
+            tasks.append(result)
+    return ReadPage(
+        page=TaskPage(number=number, tasks=tuple(tasks), rejected=tuple(rejected), total=envelope.total),
+        row_count=len(envelope.rows),
+        page_size=min(asked, envelope.page_size or asked),
+    )
+
+
+def _each(rows: list[Any], read: Callable[[object], TaskRecord]) -> Iterator[TaskRecord | Unreadable]:
+    for row in rows:
+        try:
+            yield read(row)
+        except Unreadable as error:
+            yield error

@@ -1,0 +1,30 @@
+"""What is looked at before a write, in dialects whose platform cannot check it itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from retry_toolkit.errors import BadAnswer, NotJson, NotSent, Refused, Unavailable
+
+
+@contextmanager
+def nothing_sent() -> Iterator[None]:
+    """Turn a read that failed before a write into `NotSent`."""
+    try:
+        yield
+    except (Unavailable, BadAnswer, NotJson) as error:
+        raise NotSent(f"The task could not be read first: {error.message}") from error
+
+
+def refuse_if_moved(now: int | None, expected: int | None, what: str) -> None:
+    """Refuse a write whose attempt number is not what the caller saw.
+
+    Raises:
+        Refused: It has moved.
+    """
+    if expected is not None and now is not None and now != expected:
+        raise Refused(
+            f"The attempt number of {what} has moved from {expected} to {now}; nothing was sent.",
+            advice="Look at the task again: someone else has retried it.",
+        )
