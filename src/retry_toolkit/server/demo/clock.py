@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,25 +11,19 @@ import sqlalchemy as sa
 
 from retry_toolkit.server import tables
 from retry_toolkit.server.demo.places import write_text
-from retry_toolkit.server.layout import Layout
 from retry_toolkit.server.store import Store
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 OF_TASKS = (tables.stages, tables.attempts, tables.executions, tables.status_history, tables.audit)
 
 
-def backdate(store: Store, layout: Layout, task_id: str, delta: timedelta, *, since: datetime = LONG_AGO) -> None:
+def backdate(store: Store, task_id: str, delta: timedelta, *, since: datetime = LONG_AGO) -> None:
     """Move the times of a task, of everything that hangs on it and of its logs back by `delta`, in one transaction.
 
     Times before `since` stay: so the attempts of a task can be moved one by one, and a repetition moves nothing twice.
     """
-    with store.engine.begin() as connection:
-        folders = connection.execute(
-            sa.select(tables.executions.c.directory).where(
-                tables.executions.c.task_id == task_id, tables.executions.c.started_at >= since
-            )
-        ).scalars()
-        logs = [layout.execution(task_id, folder) / "log.jsonl" for folder in folders]
+    with store.database.writing() as connection:
+        folders = _executions(connection, task_id, since)
         task = tables.tasks.c.id == task_id
         submitted_since = sa.and_(task, tables.tasks.c.created_at >= since)
         _move(connection, tables.tasks.c.retention_until, submitted_since, delta)
@@ -38,8 +32,8 @@ def backdate(store: Store, layout: Layout, task_id: str, delta: timedelta, *, si
         for table in OF_TASKS:
             for column in _times(table):
                 _move(connection, column, sa.and_(table.c.task_id == task_id, column >= since), delta)
-        for log in logs:
-            _move_log(log, delta, since)
+    for folder in folders:
+        _move_log(store.layout.execution(task_id, folder) / "log.jsonl", delta, since)
 
 
 def began(store: Store, task_id: str, *, since: datetime) -> datetime | None:
@@ -51,8 +45,15 @@ def began(store: Store, task_id: str, *, since: datetime) -> datetime | None:
         for column in _times(table)
     ]
     at = sa.union_all(*queries).subquery().c.at
-    with store.engine.connect() as connection:
+    with store.database.reading() as connection:
         return connection.execute(sa.select(sa.func.min(at)).where(at >= since)).scalar()
+
+
+def _executions(connection: sa.Connection, task_id: str, since: datetime) -> Sequence[str]:
+    """Directories of the executions that began since then."""
+    execution = tables.executions
+    wanted = sa.and_(execution.c.task_id == task_id, execution.c.started_at >= since)
+    return connection.execute(sa.select(execution.c.directory).where(wanted)).scalars().all()
 
 
 def _times(table: sa.Table) -> Iterator[sa.Column[datetime]]:

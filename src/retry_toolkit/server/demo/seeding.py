@@ -17,7 +17,6 @@ from retry_toolkit.server.demo.moves import Moves
 from retry_toolkit.server.demo.places import demo_dir, read_json, write_text
 from retry_toolkit.server.demo.plan import Case, demo_plan
 from retry_toolkit.server.demo.stories import MENDED_BEFORE_ROUND, Move
-from retry_toolkit.server.layout import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +147,6 @@ class _Seeding:
         self._store = store
         self._service = service
         self._settings = settings
-        self._layout = Layout(settings.home)
         self._cases = cases
         self._progress = progress
         self._stop = stop
@@ -240,12 +238,12 @@ class _Seeding:
     def _set_back_to(self, then: datetime, task_id: str | None, since: datetime) -> None:
         now = began(self._store, task_id, since=since) if task_id else None
         if task_id and now:
-            backdate(self._store, self._layout, task_id, now - then, since=since)
+            backdate(self._store, task_id, now - then, since=since)
 
     def _expire(self) -> None:
         """Remove the input files that have outlived their retention."""
         for case in self._cases:
             task_id = self._moves.task_id(case)
             if case.expired and task_id:
-                for path in self._layout.inputs(task_id).iterdir():
+                for path in self._store.layout.inputs(task_id).iterdir():
                     path.unlink()
