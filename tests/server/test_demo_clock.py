@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from retry_toolkit.server import ledger
 from retry_toolkit.server.demo import backdate
 from retry_toolkit.server.demo.clock import began
+from retry_toolkit.server.logs import LOG_FILE, LogWriter, TaskLogs
 from retry_toolkit.server.records import Stage, Task
 from retry_toolkit.server.runs import Outcome, Run, Runs
 from retry_toolkit.server.store import Store
@@ -59,8 +59,9 @@ def run(store: Store, task_id: str, number: int) -> None:
     execution = runs.begin(Run(task_id, number), "only", "here")
     assert execution is not None
     execution.directory.mkdir(parents=True)
-    line = {"t": execution.started_at.isoformat(), "s": "stdout", "line": "日志"}
-    (execution.directory / "log.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    log = LogWriter(execution.directory / LOG_FILE)
+    log.feed("stdout", "日志\n".encode())
+    log.close()
     assert runs.finish(execution, Outcome(status="failed", error_message="no"))
 
 
@@ -72,9 +73,9 @@ def read(store: Store, task_id: str) -> Task:
 
 
 def log_times(store: Store, task_id: str) -> list[datetime]:
-    """Times of all log lines of a task, by attempt."""
-    logs = sorted(store.layout.task(task_id).rglob("log.jsonl"))
-    return [datetime.fromisoformat(json.loads(log.read_text(encoding="utf-8"))["t"]) for log in logs]
+    """Times of all log lines of a task, in order."""
+    rows, _ = TaskLogs(store).rows(task_id, page=1, page_size=9)
+    return [datetime.fromisoformat(row["created_at"]) for row in rows]
 
 
 def test_everything_of_a_task_moves_by_the_same_step(store: Store) -> None:

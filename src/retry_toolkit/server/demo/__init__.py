@@ -13,6 +13,7 @@ What a retry does, before and after `retry-toolkit demo mend`:
 | `reference_column` | sales: aggregate    | fails again: no `tax_rate`           | recovers        |
 | `mended_column`    | sales: aggregate    | recovers: mended since               | recovers        |
 | `quality_gate`     | sales: gate         | fails again, one retry allowed       | fails again     |
+| `empty_export`     | sales: gate         | fails again: the stage has a bug     | fails again     |
 | `lost_scan`        | archive: collect    | fails again: removed by retention    | recovers        |
 | `exit_code`        | archive: verify     | fails again: a broken inner archive  | fails again     |
 | `rate_limit`       | prices: fetch       | gets further, then recovers          | the same        |

@@ -60,7 +60,7 @@ def write_inputs(case: Case, folder: Path) -> dict[str, Path]:
 
 
 def _write_sales(case: Case, folder: Path, rng: random.Random) -> None:
-    count = VERBOSE_ROWS if case.params.get("verbose") else rng.randint(60, 420)
+    count = VERBOSE_ROWS if case.params.get("verbose") else rng.randint(60, 420) * (case.cause != "empty_export")
     products = (*PRODUCTS, *AUTUMN_LINE) if case.cause == "reference_rows" else PRODUCTS
     # A margin is what is left of the price: this one leaves too little, or enough.
     markup = 1.1 if case.cause == "quality_gate" else 1.6
@@ -70,7 +70,7 @@ def _write_sales(case: Case, folder: Path, rng: random.Random) -> None:
     if case.cause == "malformed_row":
         for position in rng.sample(range(count), rng.randint(1, 11)):
             rows[position] = rng.choice(MALFORMED)(rows[position])
-    elif rng.random() < RARELY:
+    elif rows and rng.random() < RARELY:
         rows.append(rows[count // 2])
     lost = rng.choice(("unit_price", "sku", "customer")) if case.cause == "missing_column" else None
     columns = [name for name in COLUMNS if name != lost]
