@@ -92,17 +92,18 @@ def worker(settings: Settings) -> None:
         PipelineFileError: A pipeline file cannot be used.
     """
     _log_to_stderr()
-    with _stopped_by_signals() as stop, running_platform(settings):
+    with _stopped_by_signals() as stop, running_platform(settings, serves=False):
         stop.wait()
 
 
 @contextmanager
-def running_platform(settings: Settings, *, demo: bool = False) -> Iterator[RunningPlatform]:
+def running_platform(settings: Settings, *, demo: bool = False, serves: bool = True) -> Iterator[RunningPlatform]:
     """A platform with its engine started; stopped and closed at the end.
 
     Args:
         settings: The settings of this process.
         demo: Load the demo's pipelines and run its service; both are there anyway where the home directory has a demo.
+        serves: Whether this process serves requests; a worker leaves the demo's service to the one that does.
 
     Raises:
         SettingsError: The home directory or the database cannot be used.
@@ -117,7 +118,7 @@ def running_platform(settings: Settings, *, demo: bool = False) -> Iterator[Runn
         actions = Actions(store, engine, TaskFiles(settings), pipelines, settings)
         progress = DemoProgress(finished=not demo)
         app = create_app(store, actions, pipelines, settings, demo=progress)
-        service = stack.enter_context(demo_tasks.DemoService(settings)) if has_demo else None
+        service = stack.enter_context(demo_tasks.DemoService(settings)) if has_demo and serves else None
         stack.callback(engine.stop)
         engine.start()
         yield RunningPlatform(

@@ -17,8 +17,8 @@ OF_TASKS = (tables.stages, tables.attempts, tables.executions, tables.status_his
 def backdate(store: Store, task_id: str, delta: timedelta, *, since: datetime = LONG_AGO) -> None:
     """Move the times of a task and of everything that hangs on it back by `delta`, in one transaction.
 
-    Its logs follow by themselves: their lines count from the start of their execution. Times before `since` stay: so the
-    attempts of a task can be moved one by one, and a repetition moves nothing twice.
+    Its logs follow by themselves: their lines count from the start of their execution. Times before `since` stay: so
+    the attempts of a task can be moved one by one, and a repetition moves nothing twice.
     """
     with store.database.writing() as connection:
         task = tables.tasks.c.id == task_id
