@@ -124,6 +124,16 @@ class LivePlatform:
         wait_until(arrived, f"task {task_id} to be {status}", timeout_s)
         return self.task(task_id)
 
+    def wait_for_line(self, task_id: str, line: str) -> None:
+        """Return when a stage of the task has printed that line."""
+        with self.client() as client:
+
+            def printed() -> bool:
+                rows = client.get("/api/v1/task-logs", params={"task": task_id}).json()["items"]
+                return any(row["result"] == line for row in rows)
+
+            wait_until(printed, f"task {task_id} to print {line!r}")
+
     def run(self, pipeline: str, status: str, **submission: Any) -> Task:
         """Submit a task and wait until it has that status; arguments as of `submit`."""
         return self.wait(self.submit(pipeline, **submission), status)

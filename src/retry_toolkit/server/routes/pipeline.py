@@ -75,7 +75,7 @@ def list_tasks(
     "/tasks",
     response_model=PipelineTask,
     status_code=201,
-    responses=write_refusals(404, 507),
+    responses=write_refusals(507),
     openapi_extra=SUBMISSION_BODY,
     summary="Submit a task",
 )

@@ -112,7 +112,7 @@ def download_output(
     return StreamingResponse(_chunks(file), media_type="application/octet-stream", headers=headers)
 
 
-@router.delete("/tasks/{task_id}", response_model=Deleted, responses=write_refusals(404), summary="Delete a task")
+@router.delete("/tasks/{task_id}", response_model=Deleted, responses=write_refusals(404, 409), summary="Delete a task")
 def delete_task(task_id: TaskId, parts: PartsOf, call: CallOf) -> JsonAnswer:
     """Remove a task that is not running, with its files; the audit trail stays."""
     return send(parts.actions.delete(task_id, intent=call.intent()))

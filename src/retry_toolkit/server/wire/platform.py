@@ -207,17 +207,19 @@ class AuditRow(TypedDict):
     at: str
     """When; ISO 8601 without offset, meaning UTC."""
     actor: str
-    """Who: `local`, `viewer`, `operator` or the platform itself."""
+    """Who: `operator`, or `local` where no token is needed."""
     action: str
     """What was asked for."""
     task_id: str | None
     """Task that it touched."""
+    stage_id: str | None
+    """Stage that it touched."""
     before: Any
-    """What it was before, where known."""
+    """The task before, in short."""
     after: Any
-    """What it became, where known."""
+    """The task afterwards, in short, or what was made."""
     outcome: str
-    """How it ended."""
+    """`accepted`, or `refused` with the status and the reason."""
 
 
 @described

@@ -1,0 +1,524 @@
+"""The pipeline dialect, line by line, as raw HTTP."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.live import LivePlatform
+
+TASK_FIELDS = {
+    *("id", "title", "description", "status", "created_at", "completed_at", "stages", "total_tokens", "total_cost_rmb"),
+    *("template_id", "template_name", "project_id", "project_name"),
+    *("jira_id", "branch_name", "pr_url", "target_branch", "yunxiao_task_id", "github_issue_number"),
+}
+STAGE_FIELDS = {
+    *("id", "task_id", "stage_name", "agent_role", "status", "started_at", "completed_at", "duration_seconds"),
+    *("tokens_used", "turns_used", "self_fix_count", "retry_count", "output_summary", "output_structured"),
+    *("error_message", "failure_category", "self_assessment_score"),
+}
+LOG_FIELDS = {
+    *("id", "task_id", "stage_id", "stage_name", "agent_role", "correlation_id", "event_seq", "event_type"),
+    *("event_source", "status", "request_body", "response_body", "command", "command_args", "workspace"),
+    *("execution_mode", "duration_ms", "result", "output_summary", "output_truncated", "missing_fields", "created_at"),
+}
+CLEARED = (
+    *("error_message", "failure_category", "started_at", "completed_at", "duration_seconds"),
+    *("output_summary", "output_structured"),
+)
+
+
+def get(api: httpx.Client, path: str, **params: object) -> Any:
+    """The JSON of a successful read."""
+    answer = api.get(path, params=params)  # type: ignore[arg-type]  # httpx wants primitives, which these are
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def stage_named(task: dict[str, Any], name: str) -> dict[str, Any]:
+    """A stage of a task."""
+    return next(stage for stage in task["stages"] if stage["stage_name"] == name)
+
+
+def retry(api: httpx.Client, task_id: str, stage_id: str, **body: object) -> httpx.Response:
+    """A stage retry."""
+    return api.post(f"/api/v1/tasks/{task_id}/retry-from-stage", json={"stage_id": stage_id, **body})
+
+
+def test_a_task_has_every_field_of_the_contract(platform: LivePlatform, api: httpx.Client) -> None:
+    """Task and stage carry all fields, ids and names are text, and stages stand in template order."""
+    task = get(api, f"/api/v1/tasks/{platform.run('ok', 'completed').id}")
+    assert task.keys() >= TASK_FIELDS
+    assert all(stage.keys() >= STAGE_FIELDS for stage in task["stages"])
+    assert [stage["stage_name"] for stage in task["stages"]] == ["read", "score", "publish"]
+    assert [stage["agent_role"] for stage in task["stages"]] == ["reader", "scorer", "publisher"]
+    assert {stage["task_id"] for stage in task["stages"]} == {task["id"]}
+    assert task["title"] == task["template_name"] == "All well · 一切正常"
+    assert (task["template_id"], task["project_id"]) == ("ok", "samples")
+    assert task["status"] == "completed"
+    assert {stage["status"] for stage in task["stages"]} == {"completed"}
+
+
+def test_structured_outputs_arrive_whole(platform: LivePlatform, api: httpx.Client) -> None:
+    """Known and further keys survive; summary, tokens and score are lifted out of them."""
+    stage = stage_named(get(api, f"/api/v1/tasks/{platform.run('ok', 'completed').id}"), "score")
+    assert stage["output_structured"]["summary"] == stage["output_summary"] == "scored"
+    assert stage["output_structured"]["rows"] == 3
+    assert stage["tokens_used"] == 120
+    assert stage["self_assessment_score"] == stage["output_structured"]["confidence"] == 0.75
+
+
+def test_a_failed_stage_says_why(platform: LivePlatform, api: httpx.Client) -> None:
+    """The failed stage has message and category, the ones after it never began, and the task has ended."""
+    task = get(api, f"/api/v1/tasks/{platform.failed().id}")
+    failed, after = stage_named(task, "check"), stage_named(task, "finish")
+    assert task["status"] == "failed"
+    assert "参考文件缺失" in failed["error_message"]
+    assert failed["failure_category"] == "transient"
+    assert failed["duration_seconds"] > 0
+    assert (after["status"], after["started_at"]) == ("pending", None)
+
+
+def test_an_ordinary_error_comes_with_its_traceback(platform: LivePlatform, api: httpx.Client) -> None:
+    """A stage that raises shows the traceback of its own code."""
+    stage = stage_named(get(api, f"/api/v1/tasks/{platform.run('broken', 'failed').id}"), "divide")
+    assert "ZeroDivisionError" in stage["error_message"]
+    assert "sample_pipelines.py" in stage["error_message"]
+
+
+def test_times_are_naive_and_mean_utc(platform: LivePlatform, api: httpx.Client) -> None:
+    """Times have microseconds and no offset, and equal the store's UTC times."""
+    task = platform.run("ok", "completed")
+    shown = get(api, f"/api/v1/tasks/{task.id}")
+    assert shown["created_at"] == task.created_at.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    for text in (shown["completed_at"], *(stage["started_at"] for stage in shown["stages"])):
+        assert datetime.fromisoformat(text).tzinfo is None
+
+
+def test_totals_count_completed_stages_only(platform: LivePlatform, api: httpx.Client) -> None:
+    """Tokens of the completed stage count, the failed one adds nothing."""
+    task = get(api, f"/api/v1/tasks/{platform.failed().id}")
+    assert (task["total_tokens"], task["total_cost_rmb"]) == (10, 0.0)
+
+
+def test_stage_ids_are_unique_across_tasks(platform: LivePlatform, api: httpx.Client) -> None:
+    """Two tasks of one pipeline share no stage id, and the stages endpoint lists the same stages."""
+    first, second = platform.submit("ok"), platform.submit("ok")
+    ids = [stage["id"] for task in (first, second) for stage in get(api, f"/api/v1/tasks/{task}/stages")]
+    assert len(set(ids)) == len(ids) == 6
+
+
+def test_the_list_is_paged_newest_first(platform: LivePlatform, api: httpx.Client) -> None:
+    """Pages do not overlap, carry full tasks, and say how many there are."""
+    mark = uuid4().hex
+    made = [platform.submit("ok", title=f"paged {mark} {number}") for number in range(3)]
+    first = get(api, "/api/v1/tasks", title=mark, page=1, page_size=2)
+    second = get(api, "/api/v1/tasks", title=mark, page=2, page_size=2)
+    assert [item["id"] for item in first["items"] + second["items"]] == made[::-1]
+    assert (first["total"], first["page"], first["page_size"]) == (3, 1, 2)
+    assert all(item.keys() >= TASK_FIELDS and item["stages"] for item in first["items"])
+    assert get(api, "/api/v1/tasks", title=mark, page=3, page_size=2)["items"] == []
+
+
+def test_the_list_defaults_to_twenty_rows(platform: LivePlatform, api: httpx.Client) -> None:
+    """Without parameters, and with empty ones, it is the first page of twenty."""
+    platform.submit("ok")
+    plain = get(api, "/api/v1/tasks")
+    assert (plain["page"], plain["page_size"]) == (1, 20)
+    assert get(api, "/api/v1/tasks", status="", project_id="", title="")["total"] == plain["total"]
+
+
+@pytest.mark.parametrize(
+    ("title", "part"),
+    [
+        ("销售日报 北京", "日报"),
+        ("Weekly REPORT", "weekly report"),
+        ("ÜBERSICHT Straße", "übersicht"),
+        ("50%_done", "%_d"),
+        ("<b>bold</b> 'quoted'", "</b> '"),
+    ],
+)
+def test_titles_are_found_by_any_part(platform: LivePlatform, api: httpx.Client, title: str, part: str) -> None:
+    """The filter ignores case in every script and takes no character as special."""
+    mark = uuid4().hex
+    wanted = platform.submit("ok", title=f"{title} {mark}")
+    other = platform.submit("ok", title=f"500 done {mark}")
+    found = [item["id"] for item in get(api, "/api/v1/tasks", title=part, page_size=200)["items"]]
+    assert wanted in found
+    assert other not in found
+
+
+def test_the_list_filters_by_status_and_project(platform: LivePlatform, api: httpx.Client) -> None:
+    """Each filter keeps what has that value and nothing else."""
+    failed, project = platform.failed().id, f"project-{uuid4().hex}"
+    mine = platform.run("ok", "completed", project_id=project).id
+    by_status = get(api, "/api/v1/tasks", status="failed", page_size=200)["items"]
+    assert failed in {item["id"] for item in by_status}
+    assert {item["status"] for item in by_status} == {"failed"}
+    assert [item["id"] for item in get(api, "/api/v1/tasks", project_id=project)["items"]] == [mine]
+    assert get(api, "/api/v1/tasks", project_id=project, status="failed")["items"] == []
+    assert get(api, "/api/v1/tasks", status="planning")["items"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["page=0", "page=-1", "page=x", "page=99999999999999999999", "page_size=0", "page_size=201", "status=odd"]
+)
+@pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/tasks"])
+def test_bad_list_parameters_are_refused(api: httpx.Client, path: str, query: str) -> None:
+    """A parameter out of its range is a 422 that names it."""
+    answer = api.get(f"{path}?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", query.partition("=")[0]]
+
+
+@pytest.mark.parametrize("suffix", ["", "/stages", "/attempts"])
+@pytest.mark.parametrize("task_id", ["nope", "00123", "%00", "%ED%A0%80", "..%2f..%2fetc", "x" * 5000, "任务"])
+def test_unknown_tasks_are_404(api: httpx.Client, task_id: str, suffix: str) -> None:
+    """Whatever the id looks like, the answer is the contract's."""
+    answer = api.get(f"/api/v1/tasks/{task_id}{suffix}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] in {"Task not found", "Not Found"}
+
+
+def test_logs_have_every_field_in_order(platform: LivePlatform, api: httpx.Client) -> None:
+    """Rows of a task stand in order of `event_seq` and carry what the stage printed, as it printed it."""
+    task = platform.failed()
+    page = get(api, "/api/v1/task-logs", task=task.id)
+    assert (page["page"], page["page_size"]) == (1, 50)
+    assert page["total"] == len(page["items"])
+    assert all(row.keys() >= LOG_FIELDS and row["task_id"] == task.id for row in page["items"])
+    sequence = [row["event_seq"] for row in page["items"]]
+    assert sequence == sorted(set(sequence))
+    printed = {(row["event_type"], row["result"]) for row in page["items"] if row["stage_name"] == "check"}
+    assert ("stdout", "第 1 次尝试 ✓") in printed
+    assert ("stderr", "缺少文件") in printed
+
+
+def test_logs_of_one_stage_and_source(platform: LivePlatform, api: httpx.Client) -> None:
+    """`stage` and `event_source` keep their rows and nothing else."""
+    task = platform.failed()
+    rows = get(api, "/api/v1/task-logs", task=task.id, stage="check", event_source="stage")["items"]
+    assert {(row["stage_name"], row["event_source"]) for row in rows} == {("check", "stage")}
+    assert get(api, "/api/v1/task-logs", task=task.id, stage="no such stage")["items"] == []
+
+
+def test_logs_are_paged(platform: LivePlatform, api: httpx.Client) -> None:
+    """Pages of a long log follow one another without gap or repeat."""
+    task = platform.run("noisy", "completed", params={"lines": 120})
+    whole = get(api, "/api/v1/task-logs", task=task.id, page_size=200)
+    pages = [get(api, "/api/v1/task-logs", task=task.id, page=page)["items"] for page in (1, 2, 3)]
+    assert [row["id"] for page in pages for row in page] == [row["id"] for row in whole["items"]]
+    lines = [row["result"] for row in whole["items"] if str(row["result"]).startswith("line ")]
+    assert lines == [f"line {number}" for number in range(120)]
+
+
+def test_logs_can_be_read_while_a_stage_runs(platform: LivePlatform, api: httpx.Client) -> None:
+    """What a running stage printed is there before it ends."""
+    task_id = platform.submit("slow")
+    platform.wait_for_line(task_id, "waiting")
+    assert get(api, f"/api/v1/tasks/{task_id}")["status"] == "running"
+    assert "waiting" in [row["result"] for row in get(api, "/api/v1/task-logs", task=task_id)["items"]]
+    platform.release(task_id)
+    platform.wait(task_id, "completed")
+
+
+@pytest.mark.parametrize("query", ["", "?task=", "?page=1"])
+def test_logs_need_a_task(api: httpx.Client, query: str) -> None:
+    """Without a task it is a 422."""
+    assert api.get(f"/api/v1/task-logs{query}").status_code == 422
+
+
+def test_logs_of_an_unknown_task_are_404(api: httpx.Client) -> None:
+    """A deleted task and an empty log are told apart."""
+    assert api.get("/api/v1/task-logs", params={"task": "nope"}).status_code == 404
+
+
+def test_templates_describe_the_pipelines(api: httpx.Client) -> None:
+    """Each pipeline has its stages in order with their limits."""
+    answer = get(api, "/api/v1/templates")
+    by_name = {item["name"]: item for item in answer["items"]}
+    assert answer["total"] == len(answer["items"])
+    broken = by_name["broken"]
+    assert (broken["id"], broken["display_name"]) == ("broken", "Never well · 总是失败")
+    assert [(stage["name"], stage["order"]) for stage in broken["stages"]] == [
+        ("prepare", 0),
+        ("divide", 1),
+        ("never", 2),
+    ]
+    assert [stage["max_retries"] for stage in broken["stages"]] == [3, 2, 3]
+    assert broken["stages"][1]["agent_role"] == "calculator"
+
+
+def test_projects_are_those_of_tasks(platform: LivePlatform, api: httpx.Client) -> None:
+    """A project appears with its first task."""
+    name = f"项目-{uuid4().hex}"
+    platform.submit("ok", project_id=name)
+    answer = get(api, "/api/v1/projects")
+    assert {"id": name, "name": name, "display_name": name} in answer["items"]
+    assert answer["total"] == len(answer["items"])
+
+
+def test_there_are_no_gates(api: httpx.Client) -> None:
+    """The list of approvals is there and empty."""
+    expected = {"items": [], "total": 0, "page": 1, "page_size": 20}
+    assert get(api, "/api/v1/gates", task_id="any") == expected
+
+
+def test_health_needs_no_prefix(api: httpx.Client) -> None:
+    """`/health` says ok."""
+    assert get(api, "/health") == {"status": "ok"}
+
+
+def test_the_audit_trail_tells_who_did_what(platform: LivePlatform, api: httpx.Client) -> None:
+    """A retry and a refusal are both there, newest first, with actor and outcome."""
+    task = platform.failed()
+    stage_id = platform.stage(task.id, "check").id
+    assert retry(api, task.id, stage_id, expected_retry_count=7).status_code == 409
+    assert retry(api, task.id, stage_id).status_code == 200
+    page = get(api, "/api/v1/audit/logs", page=1, page_size=200)
+    mine = [row for row in page["items"] if row["task_id"] == task.id]
+    assert (page["page"], page["page_size"]) == (1, 200)
+    assert [row["outcome"].partition(" ")[0] for row in mine] == ["accepted", "refused", "accepted"]
+    assert {row["actor"] for row in mine} == {"local"}
+    assert mine[0]["stage_id"] == stage_id
+    assert datetime.fromisoformat(mine[0]["at"]).tzinfo is None
+
+
+def test_a_stage_retry_changes_that_stage_and_nothing_else(platform: LivePlatform, api: httpx.Client) -> None:
+    """The stage is reset and counted, the task waits, every other stage and every other field stays."""
+    task_id = platform.failed().id
+    before = get(api, f"/api/v1/tasks/{task_id}")
+    failed = stage_named(before, "check")
+    answer = retry(api, task_id, failed["id"])
+    after = answer.json()
+    reset = stage_named(after, "check")
+    assert answer.status_code == 200
+    assert (after["id"], after["status"], after["completed_at"]) == (task_id, "pending", None)
+    assert (reset["id"], reset["status"], reset["retry_count"]) == (failed["id"], "pending", 1)
+    assert {reset[name] for name in CLEARED} == {None}
+    assert reset["tokens_used"] == 0
+    for name in ("load", "finish"):
+        assert stage_named(after, name) == stage_named(before, name)
+    unchanged = TASK_FIELDS - {"status", "completed_at", "stages"}
+    assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
+
+
+def test_a_retry_of_a_mended_stage_recovers(platform: LivePlatform, api: httpx.Client) -> None:
+    """Once the cause is mended the task completes, from that stage on; what had completed does not run again."""
+    task = platform.failed()
+    first_run = platform.stage(task.id, "load").started_at
+    platform.mend(task.id)
+    assert retry(api, task.id, platform.stage(task.id, "check").id).status_code == 200
+    platform.wait(task.id, "completed")
+    shown = get(api, f"/api/v1/tasks/{task.id}")
+    assert shown["total_tokens"] == 15
+    assert platform.stage(task.id, "load").started_at == first_run
+    assert stage_named(shown, "check")["retry_count"] == 1
+
+
+def test_attempts_survive_a_retry(platform: LivePlatform, api: httpx.Client) -> None:
+    """What a retry erased from the stage stays among the attempts, with who asked for each."""
+    task = platform.failed()
+    platform.mend(task.id)
+    retry(api, task.id, platform.stage(task.id, "check").id)
+    platform.wait(task.id, "completed")
+    answer = get(api, f"/api/v1/tasks/{task.id}/attempts")
+    check = [attempt for attempt in answer["items"] if attempt["stage_name"] == "check"]
+    assert [(attempt["attempt"], attempt["status"]) for attempt in check] == [(1, "failed"), (2, "completed")]
+    assert "参考文件缺失" in check[0]["error_message"]
+    assert check[1]["requested_by"] == "local"
+    assert answer["total"] == len(answer["items"]) == 4
+
+
+def test_stage_retries_of_unknown_things_are_404(platform: LivePlatform, api: httpx.Client) -> None:
+    """Unknown task, unknown stage, and a stage of another task."""
+    task, other = platform.failed(), platform.failed()
+    foreign = platform.stage(other.id, "check").id
+    for task_id, stage_id, detail in (
+        ("nope", foreign, "Task not found"),
+        (task.id, "nope", "Stage not found"),
+        (task.id, foreign, "Stage not found"),
+        (task.id, "check", "Stage not found"),
+    ):
+        answer = retry(api, task_id, stage_id)
+        assert (answer.status_code, answer.json()["detail"]) == (404, detail)
+
+
+def test_a_task_that_has_not_failed_is_not_retried(platform: LivePlatform, api: httpx.Client) -> None:
+    """Completed, and waiting again after a retry: 400, saying the status."""
+    completed = platform.run("ok", "completed")
+    answer = retry(api, completed.id, completed.stages[0].id)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "task status is completed")
+
+
+def test_a_stage_that_has_not_failed_is_not_retried(platform: LivePlatform, api: httpx.Client) -> None:
+    """A completed stage and one that never began, in a failed task: 400 in the contract's words."""
+    task = platform.failed()
+    for name in ("load", "finish"):
+        answer = retry(api, task.id, platform.stage(task.id, name).id)
+        assert (answer.status_code, answer.json()["detail"]) == (400, "Target stage status is not failed")
+
+
+def test_the_retry_limit_holds(platform: LivePlatform, api: httpx.Client) -> None:
+    """After two of two retries the third is a 400 that says `2/2`, also in a batch."""
+    task = platform.run("broken", "failed")
+    stage_id = platform.stage(task.id, "divide").id
+    for _ in range(2):
+        assert retry(api, task.id, stage_id).status_code == 200
+        platform.wait(task.id, "failed")
+    answer = retry(api, task.id, stage_id)
+    assert answer.status_code == 400
+    assert "2/2" in answer.json()["detail"]
+    item = api.post("/api/v1/tasks/retry-batch", json={"task_ids": [task.id]}).json()["items"][0]
+    assert not item["success"]
+    assert "2/2" in item["reason"]
+
+
+def test_an_attempt_number_that_moved_is_a_409(platform: LivePlatform, api: httpx.Client) -> None:
+    """A retry that expects an earlier attempt is refused even when the stage has failed again."""
+    task = platform.failed()
+    stage_id = platform.stage(task.id, "check").id
+    assert retry(api, task.id, stage_id, expected_retry_count=0).status_code == 200
+    platform.wait(task.id, "failed")
+    late = retry(api, task.id, stage_id, expected_retry_count=0)
+    assert late.status_code == 409
+    assert platform.stage(task.id, "check").retry_count == 1
+
+
+def test_one_of_many_racing_retries_wins(platform: LivePlatform, api: httpx.Client) -> None:
+    """Eight retries of one attempt at the same time: one is accepted, the stage moves by one."""
+    task = platform.failed()
+    stage_id = platform.stage(task.id, "check").id
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: retry(api, task.id, stage_id, expected_retry_count=0), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+    assert platform.wait(task.id, "failed").stages[1].retry_count == 1
+
+
+def test_a_batch_answers_for_each_task(platform: LivePlatform, api: httpx.Client) -> None:
+    """Mixed batch: 200, items in the order asked, refusals with their reasons, and only the failed stage reset."""
+    good, completed = platform.failed(), platform.run("ok", "completed")
+    answer = api.post("/api/v1/tasks/retry-batch", json={"task_ids": [completed.id, good.id, "nope"]})
+    body = answer.json()
+    assert answer.status_code == 200
+    assert (body["total"], body["succeeded"], body["failed"]) == (3, 1, 2)
+    assert [item["task_id"] for item in body["items"]] == [completed.id, good.id, "nope"]
+    assert [item["success"] for item in body["items"]] == [False, True, False]
+    assert [item["reason"] for item in body["items"]] == ["task status is completed", None, "Task not found"]
+    assert [item["task"] is None for item in body["items"]] == [True, False, True]
+    reset = body["items"][1]["task"]
+    assert reset["status"] == "pending"
+    assert [stage["retry_count"] for stage in reset["stages"]] == [0, 1, 0]
+
+
+def test_a_task_named_twice_in_a_batch_is_retried_once(platform: LivePlatform, api: httpx.Client) -> None:
+    """The second mention is refused."""
+    task = platform.failed()
+    body = api.post("/api/v1/tasks/retry-batch", json={"task_ids": [task.id, task.id]}).json()
+    assert [item["success"] for item in body["items"]] == [True, False]
+    assert platform.wait(task.id, "failed").stages[1].retry_count == 1
+
+
+def test_a_batch_minds_expected_attempts(platform: LivePlatform, api: httpx.Client) -> None:
+    """A task whose attempt number moved is refused inside the batch; one without expectation is retried."""
+    moved, plain = platform.failed(), platform.failed()
+    body = {"task_ids": [moved.id, plain.id], "expected_retry_counts": {moved.id: 5}}
+    items = api.post("/api/v1/tasks/retry-batch", json=body).json()["items"]
+    assert [item["success"] for item in items] == [False, True]
+    assert items[0]["reason"] == "retry_count is 0, expected 5"
+
+
+def test_batches_are_bounded(api: httpx.Client) -> None:
+    """500 tasks are answered, 501 are a 422, none is an empty answer."""
+    ids = [f"none-{number}" for number in range(501)]
+    url = "/api/v1/tasks/retry-batch"
+    assert api.post(url, json={"task_ids": ids[:500]}).json()["failed"] == 500
+    assert api.post(url, json={"task_ids": ids}).status_code == 422
+    assert api.post(url, json={"task_ids": []}).json() == {"total": 0, "succeeded": 0, "failed": 0, "items": []}
+
+
+def test_cancel_stops_a_running_task(platform: LivePlatform, api: httpx.Client) -> None:
+    """The task is cancelled, what ran and what was to come is skipped, a second cancel is refused."""
+    task_id = platform.submit("slow")
+    platform.wait_for_line(task_id, "waiting")
+    answer = api.post(f"/api/v1/tasks/{task_id}/cancel")
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert {stage["status"] for stage in answer.json()["stages"]} == {"skipped"}
+    again = api.post(f"/api/v1/tasks/{task_id}/cancel")
+    assert (again.status_code, again.json()["detail"]) == (400, "task status is cancelled")
+    assert api.post("/api/v1/tasks/nope/cancel").status_code == 404
+
+
+def test_a_clone_has_no_lineage(platform: LivePlatform, api: httpx.Client) -> None:
+    """A clone is 201, a new task with the same parameters and files, and no parent."""
+    task_id = platform.submit("ok", params={"n": 3}, files={"a.csv": b"1,2\n"})
+    answer = api.post(f"/api/v1/tasks/{task_id}/clone")
+    clone = answer.json()
+    assert answer.status_code == 201
+    assert clone["id"] != task_id
+    assert clone["parent_task_id"] is None
+    assert clone["params"] == platform.task(task_id).params
+    assert [file.name for file in platform.store.files(clone["id"])] == ["a.csv"]
+    assert get(api, f"/api/v1/tasks/{task_id}")["retried_task_ids"] == []
+    assert api.post("/api/v1/tasks/nope/clone").status_code == 404
+
+
+def test_a_retry_of_all_failed_stages(platform: LivePlatform, api: httpx.Client) -> None:
+    """`/retry` resets every failed stage and is refused for a task that has none."""
+    task, completed = platform.failed(), platform.run("ok", "completed")
+    answer = api.post(f"/api/v1/tasks/{task.id}/retry")
+    assert answer.status_code == 200
+    assert [stage["retry_count"] for stage in answer.json()["stages"]] == [0, 1, 0]
+    assert api.post(f"/api/v1/tasks/{completed.id}/retry").status_code == 400
+    assert api.post("/api/v1/tasks/nope/retry").status_code == 404
+
+
+def test_a_422_says_where_and_what(api: httpx.Client) -> None:
+    """Its detail is a list of loc, msg and type, and repeats no value."""
+    answer = api.post("/api/v1/tasks/any/retry-from-stage", json={"stage_id": ["secret-value"]})
+    assert answer.status_code == 422
+    assert {frozenset(item) for item in answer.json()["detail"]} == {frozenset({"loc", "msg", "type"})}
+    assert answer.json()["detail"][0]["loc"] == ["body", "stage_id"]
+    assert "secret-value" not in answer.text
+
+
+def test_unknown_fields_are_ignored(platform: LivePlatform, api: httpx.Client) -> None:
+    """A body of a newer client is taken."""
+    task = platform.failed()
+    assert retry(api, task.id, platform.stage(task.id, "check").id, note="from the future").status_code == 200
+
+
+def test_a_key_is_answered_once(platform: LivePlatform, api: httpx.Client) -> None:
+    """The same key and body get the same answer though the task has moved on; another body is a 422."""
+    task = platform.failed()
+    stage_id = platform.stage(task.id, "check").id
+    url, key = f"/api/v1/tasks/{task.id}/retry-from-stage", {"Idempotency-Key": uuid4().hex}
+    first = api.post(url, json={"stage_id": stage_id}, headers=key)
+    platform.wait(task.id, "failed")
+    second = api.post(url, json={"expected_retry_count": None, "stage_id": stage_id}, headers=key)
+    assert (second.status_code, second.json()) == (first.status_code, first.json())
+    assert platform.stage(task.id, "check").retry_count == 1
+    other = api.post(url, json={"stage_id": stage_id, "expected_retry_count": 1}, headers=key)
+    assert other.status_code == 422
+    assert api.post(f"/api/v1/tasks/{task.id}/clone", headers=key).status_code == 422
+
+
+def test_a_refusal_does_not_use_up_its_key(platform: LivePlatform, api: httpx.Client) -> None:
+    """What was refused may be asked again under the same key."""
+    task_id, key = platform.submit("slow"), {"Idempotency-Key": uuid4().hex}
+    url = f"/api/v1/tasks/{task_id}/retry"
+    assert api.post(url, headers=key).status_code == 400
+    api.post(f"/api/v1/tasks/{task_id}/cancel")
+    refused_again = api.post(url, headers=key)
+    assert (refused_again.status_code, refused_again.json()["detail"]) == (400, "task status is cancelled")
+
+
+@pytest.mark.parametrize("key", ["", "with space", "x" * 201])
+def test_unusable_keys_are_refused(api: httpx.Client, key: str) -> None:
+    """A key that is empty, has spaces or is too long is a 422."""
+    assert api.post("/api/v1/tasks/any/retry", headers={"Idempotency-Key": key}).status_code == 422

@@ -1,0 +1,127 @@
+"""The platform's processes, as a user starts and stops them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from retry_toolkit.errors import SettingsError
+from retry_toolkit.server.routes.context import DemoProgress
+from retry_toolkit.server.serve import bound_socket, serve
+from retry_toolkit.settings import Settings
+from tests.conftest import OPERATOR
+from tests.live import ServerProcess, free_port, sample_settings, wait_until
+
+Start = Callable[..., ServerProcess]
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """Settings of a platform that does not run yet."""
+    return sample_settings(home)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_cleanly(server_process: Start, settings: Settings, number: signal.Signals) -> None:
+    """A signal ends it with exit code 0 and no stack."""
+    server = server_process(settings)
+    server.wait_ready()
+    code, output = server.stop(number)
+    assert code == 0, output
+    assert "Traceback" not in output
+    assert settings.api_url in output
+
+
+def test_what_ran_goes_on_after_a_restart(server_process: Start, settings: Settings) -> None:
+    """A stage that a stop interrupted runs again at the next start, under the same attempt number."""
+    release = settings.home / "release"
+    body = {"pipeline": "slow", "params": {"release": str(release)}}
+    first = server_process(settings)
+    first.wait_ready()
+    with httpx.Client(base_url=settings.api_url, trust_env=False) as client:
+        task = f"/api/v1/tasks/{client.post('/api/v1/tasks', json=body).json()['id']}"
+        wait_until(lambda: client.get(task).json()["status"] == "running", "the task to run")
+        assert first.stop()[0] == 0
+        release.touch()
+        second = server_process(settings)
+        second.wait_ready()
+        wait_until(lambda: client.get(task).json()["status"] == "completed", "the task to complete")
+        attempts = client.get(f"{task}/attempts").json()["items"]
+        assert [(one["stage_name"], one["attempt"]) for one in attempts] == [("wait", 1), ("close", 1)]
+    second.stop()
+
+
+def test_a_taken_port_is_one_clear_line(server_process: Start, settings: Settings) -> None:
+    """It names the port and the setting, and starts nothing."""
+    with bound_socket(settings) as listener:
+        listener.listen()
+        code, output = server_process(settings).ended()
+    assert code != 0
+    assert str(settings.api_port) in output
+    assert "RETRY_TOOLKIT_API_PORT" in output
+    assert "Traceback" not in output
+    assert not (settings.home / "tasks").exists()
+
+
+def test_an_open_host_without_tokens_is_refused(home: Path) -> None:
+    """Nothing is bound and nothing is made."""
+    with pytest.raises(SettingsError, match="RETRY_TOOLKIT_OPERATOR_TOKEN"):
+        serve(sample_settings(home, host="0.0.0.0"))
+    assert not home.exists()
+
+
+def test_an_open_host_with_tokens_is_served(server_process: Start, home: Path) -> None:
+    """It answers under any host name, and only to tokens."""
+    server = server_process(sample_settings(home, host="0.0.0.0", operator_token=OPERATOR))
+    server.wait_ready()
+    url, host = f"{server.url}/api/v1/tasks", {"Host": "retry.example"}
+    assert httpx.get(url, headers=host, trust_env=False).status_code == 401
+    allowed = httpx.get(url, headers={**host, "Authorization": f"Bearer {OPERATOR}"}, trust_env=False)
+    assert allowed.status_code == 200
+    assert OPERATOR not in server.stop()[1]
+
+
+def test_unknown_hosts_are_one_clear_line(home: Path) -> None:
+    """A name that is no address of this machine is a settings error."""
+    settings = sample_settings(home, host="no-such-host.invalid")
+    with pytest.raises(SettingsError, match="no-such-host"), bound_socket(settings):
+        pytest.fail("bound to a host that does not exist")
+
+
+def test_a_broken_pipeline_file_is_one_clear_line(server_process: Start, home: Path, tmp_path: Path) -> None:
+    """It names file and line, without a stack."""
+    file = tmp_path / "broken_pipelines.py"
+    file.write_text("x = 1\ny = undefined_name\n")
+    code, output = server_process(sample_settings(home, pipelines=(file,))).ended()
+    assert code != 0
+    assert f"{file}:2" in output
+    assert "Traceback" not in output
+
+
+def test_ipv6_loopback_is_served(home: Path) -> None:
+    """`::1` binds, where the machine has it."""
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    with bound_socket(sample_settings(home, host="::1", api_port=free_port())) as listener:
+        assert listener.getsockname()[0] == "::1"
+
+
+def test_without_a_demo_its_progress_is_over(server_process: Start, settings: Settings) -> None:
+    """Whoever waits for the demo waits for nothing."""
+    server = server_process(settings)
+    server.wait_ready()
+    progress = httpx.get(f"{server.url}/api/v1/demo", trust_env=False).json()
+    assert progress == {"total": 0, "done": 0, "finished": True, "error": None}
+    server.stop()
+
+
+def test_progress_is_told_as_it_stands() -> None:
+    """Steps done, steps in all."""
+    progress = DemoProgress(finished=False)
+    progress.update(3, 250)
+    assert progress.state() == {"total": 250, "done": 3, "finished": False, "error": None}
