@@ -64,7 +64,7 @@ def create_app(
         pipelines=pipelines,
         settings=settings,
         outputs=TaskOutputs(store),
-        logs=TaskLogs(store, settings),
+        logs=TaskLogs(store),
         demo=demo or DemoProgress(),
     )
     for module in (pipeline, queue, platform):

@@ -143,12 +143,16 @@ class TaskFiles:
                 marker.unlink(missing_ok=True)
                 raise
             with suppress(OSError):  # the task is gone; the next start removes what stayed
-                self.discard(directory)
+                self.erase(self.set_aside(directory))
 
-    def discard(self, directory: Path) -> None:
-        """Remove a directory, at once out of everyone's sight."""
+    def set_aside(self, directory: Path) -> Path:
+        """Take a directory out of everyone's sight, in one step; `erase` what this answers."""
         trash = self._layout.tasks / f"{TRASH}{secrets.token_hex(8)}"
         directory.rename(trash)
+        return trash
+
+    def erase(self, trash: Path) -> None:
+        """Remove what was set aside; what cannot be removed now is at the next start."""
         shutil.rmtree(trash, ignore_errors=True)
 
     def clean_up(self, is_known: Callable[[str], bool]) -> int:
@@ -168,7 +172,7 @@ class TaskFiles:
         if is_known(entry.name):
             marker.unlink()
             return False
-        self.discard(entry)
+        self.erase(self.set_aside(entry))
         return True
 
     @contextmanager

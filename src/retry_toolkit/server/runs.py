@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from retry_toolkit.server import ledger
 from retry_toolkit.server.records import Stage, Task
 from retry_toolkit.server.store import find_task
-from retry_toolkit.server.tables import attempts, executions, executors, stages, tasks
+from retry_toolkit.server.tables import attempts, executions, stages, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from retry_toolkit.server.store import Store
 
+OVER = "over"
 _ERROR_IN_HISTORY = 500
 
 
@@ -86,16 +87,18 @@ class Runs:
                 ledger.set_status(connection, task.id, "running", ledger.now())
             return [stage.name for stage in task.stages if stage.status in ledger.UNFINISHED]
 
-    def begin(self, run: Run, stage_name: str, executor: str) -> Execution | None:
-        """Begin an execution of a stage, or None if there is nothing to run: it has ended, or the run was overtaken.
+    def begin(self, run: Run, stage_name: str, executor: str) -> Execution | str:
+        """Begin an execution of a stage, or say why not: the status that the stage has, or that the run is over.
 
         An execution that was interrupted runs again as the same attempt, in a directory of its own.
         """
         with self._database.writing() as connection:
-            task = self._current(connection, run)
+            task = find_task(connection, run.task_id, lock=True)
             stage = next((stage for stage in task.stages if stage.name == stage_name), None) if task else None
-            if task is None or stage is None or stage.status not in ledger.UNFINISHED:
-                return None
+            if task is None or stage is None or task.run != run.number:
+                return OVER
+            if task.status not in ledger.UNFINISHED or stage.status not in ledger.UNFINISHED:
+                return stage.status
             return self._begin(connection, task, stage, executor)
 
     def finish(self, execution: Execution, outcome: Outcome) -> bool:
@@ -242,22 +245,3 @@ class Runs:
             for earlier in task.stages
             if earlier.position < stage.position and earlier.status == "completed" and earlier.id in latest
         }
-
-
-class Heartbeats:
-    """Signs of life of the processes that run tasks."""
-
-    def __init__(self, store: Store) -> None:
-        self._database = store.database
-
-    def beat(self, executor: str) -> None:
-        """Say that this process lives."""
-        with self._database.writing() as connection:
-            row = executors.c.id == executor
-            if not connection.execute(executors.update().where(row).values(beats=executors.c.beats + 1)).rowcount:
-                connection.execute(executors.insert().values(id=executor, beats=1))
-
-    def all(self) -> dict[str, int]:
-        """How often each process has said so."""
-        with self._database.reading() as connection:
-            return {row.id: row.beats for row in connection.execute(sa.select(executors))}
