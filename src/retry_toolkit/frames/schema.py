@@ -124,6 +124,7 @@ LINEAGE: Columns = (
     Column("outcome", "category", "of the lineage: recovered, failed, open, cancelled"),
     Column("orphan", "flag", "whether its parent is not known"),
     Column("cycle", "flag", "whether its links run in a circle"),
+    Column("conflict", "flag", "whether parent and child tell of the link differently"),
 )
 
 DISK: Columns = (
