@@ -1,0 +1,1 @@
+"""What the panels know and can do, without a widget."""

@@ -1,0 +1,1 @@
+"""Anywidgets, and the plain pieces that they show."""

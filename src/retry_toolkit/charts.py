@@ -1,0 +1,74 @@
+"""Figures of frames, one function each."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import bqplot
+import numpy as np
+import pandas as pd
+
+from retry_toolkit.text import Texts
+
+_UNITS: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
+_LABEL_LENGTH: Final = 22
+# A figure keeps the width that it was drawn with: this one fits the narrowest column that it may stand in.
+_WIDTH: Final = 560
+_BAR_HEIGHT: Final = 28
+_MARGIN: Final = {"top": 8, "bottom": 44, "left": 176, "right": 24}
+_COLOURS: Final = ("var(--fd-accent, #1976d2)", "var(--fd-line-strong, #bdbdbd)")
+
+
+def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
+    """Stacked bars of bytes by lineage, the dearest on top: what was copied against what links saved.
+
+    Args:
+        texts: Words of the axes and the legend.
+        by_root: `root_id, name, extra_bytes, saved_bytes`, one row a lineage, dearest first.
+    """
+    rows = by_root.iloc[::-1]
+    amounts = rows[["extra_bytes", "saved_bytes"]].fillna(0).to_numpy(dtype=np.float64).T
+    unit, divisor = _unit(float(amounts.sum(axis=0).max()))
+    labels = _labels(rows)
+    places, sizes = bqplot.OrdinalScale(domain=labels), bqplot.LinearScale(min=0)
+    bars = bqplot.Bars(
+        x=labels,
+        y=amounts / divisor,
+        scales={"x": places, "y": sizes},
+        orientation="horizontal",
+        type="stacked",
+        colors=list(_COLOURS),
+        padding=0.35,
+        labels=[texts("disk.copied"), texts("disk.linked")],
+        display_legend=True,
+    )
+    axes = [
+        bqplot.Axis(scale=places, orientation="vertical", grid_lines="none", tick_style={"font-size": "12px"}),
+        bqplot.Axis(
+            scale=sizes, label=texts("disk.axis", unit=unit), num_ticks=5, label_offset="34px", grid_lines="solid"
+        ),
+    ]
+    height = _MARGIN["top"] + _MARGIN["bottom"] + _BAR_HEIGHT * max(len(labels), 3)
+    return bqplot.Figure(
+        marks=[bars],
+        axes=axes,
+        fig_margin=dict(_MARGIN),
+        legend_location="bottom-right",
+        background_style={"fill": "transparent"},
+        layout={"width": f"{_WIDTH}px", "height": f"{height}px", "min_width": "0"},
+        animation_duration=0,
+    )
+
+
+def _unit(largest: float) -> tuple[str, float]:
+    return next((unit, divisor) for unit, divisor in _UNITS if largest >= divisor or divisor == 1)
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    """Names cut to the margin; two lineages of one name are told apart by their ids."""
+    names = [root if pd.isna(name) else str(name) for root, name in zip(rows["root_id"], rows["name"], strict=True)]
+    short = [name if len(name) <= _LABEL_LENGTH else f"{name[: _LABEL_LENGTH - 1]}…" for name in names]
+    return [
+        text if short.count(text) == 1 else f"{text[: _LABEL_LENGTH - 8]} · {root[-6:]}"
+        for text, root in zip(short, rows["root_id"], strict=True)
+    ]

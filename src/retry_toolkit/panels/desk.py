@@ -1,0 +1,82 @@
+"""The failure desk: every panel on one page."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import ipywidgets
+
+from retry_toolkit.panels.disk import DiskView
+from retry_toolkit.panels.figures import FiguresView
+from retry_toolkit.panels.filters import FiltersView
+from retry_toolkit.panels.header import HeaderView, NoticesView
+from retry_toolkit.panels.operator import OperatorView, connect_operator
+from retry_toolkit.panels.report import ReportView
+from retry_toolkit.panels.retry import RetryBarView
+from retry_toolkit.panels.state.background import Background, ThreadBackground
+from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.panels.state.session import Operator
+from retry_toolkit.panels.tasks import TasksView
+from retry_toolkit.panels.widgets.assets import style
+from retry_toolkit.platforms.base import Platform
+from retry_toolkit.settings import Language, load_settings
+from retry_toolkit.text import Texts
+
+
+class FailureDesk:
+    """Shows the failed tasks of a platform and retries what is chosen; the last line of a cell shows it.
+
+    Args:
+        platform: From `connect()`. One that only reads makes a desk that only reads.
+        language: Language to begin with; the setting `language` if None.
+        operator: Connects to the same platform with a token that a viewer types in.
+        background: Where long work runs; threads whose results come back on the kernel's event loop if None.
+
+    Attributes:
+        state: Everything that the page knows and can do (`DeskState`); it works without a page too.
+        widget: The page as one ipywidget, for a place in a larger layout.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        *,
+        language: Language | None = None,
+        operator: Operator | None = None,
+        background: Background | None = None,
+    ) -> None:
+        self.state = DeskState(
+            platform,
+            texts=Texts(language or load_settings().language),
+            background=background or ThreadBackground(),
+            operator=operator or partial(connect_operator, platform.origin),
+        )
+        self.widget: Any = self._build()
+        self.state.refresh()
+
+    def close(self) -> None:
+        """Take the page away and end what runs aside; the platform stays open."""
+        self.state.close()
+        self.widget.close()
+
+    def _build(self) -> Any:
+        state = self.state
+        table = ipywidgets.VBox([FiltersView(state).widget, RetryBarView(state).widget, TasksView(state).widget])
+        table.add_class("fd-card").add_class("fd-list")
+        main = ipywidgets.VBox([table, ReportView(state).widget, DiskView(state).widget])
+        main.add_class("fd-main")
+        sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
+        sheet.add_class("fd-sheet")
+        head = (
+            HeaderView(state).widget,
+            OperatorView(state).widget,
+            NoticesView(state).widget,
+            FiguresView(state).widget,
+        )
+        page = ipywidgets.VBox([sheet, *head, main])
+        page.add_class("fd").add_class("fd-desk")
+        return page
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.widget._repr_mimebundle_(**kwargs)

@@ -1,0 +1,89 @@
+"""What retries cost on disk: the files of every task in a lineage, read aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from traitlets import Bool, HasTraits, Instance
+
+from retry_toolkit.analysis.disk import disk_by_root, disk_cost
+from retry_toolkit.frames.load import read_files
+from retry_toolkit.panels.state.catalog import Catalog, CatalogState
+from retry_toolkit.panels.state.problems import Problem, explain
+from retry_toolkit.panels.state.session import Session
+
+READ_AT_MOST: Final = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class DiskCost:
+    """`by_root` is `disk_by_root` with the `name` of each lineage and `saved_bytes`, what its links did not copy.
+
+    `unknown` counts retries whose size no one knows: they are not in `total`. `left_out` tasks were not asked for.
+    """
+
+    by_root: pd.DataFrame
+    total: int
+    unknown: int
+    left_out: int = 0
+
+
+def describe_roots(by_root: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
+    """`by_root` with the names of the first tasks, and what links saved (missing where the size is unknown)."""
+    names = catalog.tasks[["task_id", "name"]].rename(columns={"task_id": "root_id"})
+    named = by_root.merge(names, on="root_id", how="left")
+    return named.assign(saved_bytes=named["linked"] * named["original_bytes"])
+
+
+class DiskState(HasTraits):
+    """`cost` of the lineages of the catalog; None until it was read, or where the platform keeps no files."""
+
+    cost: DiskCost | None = Instance(DiskCost, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    problem: Problem | None = Instance(Problem, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    loading = Bool()
+
+    def __init__(self, session: Session, catalog: CatalogState) -> None:
+        super().__init__()
+        self._session = session
+        self._catalog = catalog
+        self._again = False
+
+    @property
+    def supported(self) -> bool:
+        """Whether the platform tells about files at all."""
+        return self._session.platform.capabilities.files
+
+    def load(self) -> None:
+        """Read the files of every task that stands in a lineage; asked for while loading, once more afterwards."""
+        catalog = self._catalog.catalog
+        if catalog is None or not self.supported:
+            return
+        if self.loading:
+            self._again = True
+            return
+        self.loading, self.problem = True, None
+        self._session.start(lambda: self._read(catalog), self._loaded, self._failed)
+
+    def _read(self, catalog: Catalog) -> DiskCost:
+        members = catalog.lineage[catalog.lineage["tree_size"] > 1]
+        asked = members.head(READ_AT_MOST)
+        files = read_files(self._session.platform, asked)
+        by_root = describe_roots(disk_by_root(disk_cost(files, asked)), catalog)
+        return DiskCost(
+            by_root, int(by_root["extra_bytes"].sum()), int(by_root["unknown"].sum()), len(members) - len(asked)
+        )
+
+    def _loaded(self, cost: DiskCost) -> None:
+        self.loading, self.cost = False, cost
+        self._reload_if_asked()
+
+    def _failed(self, error: Exception) -> None:
+        self.loading, self.problem = False, explain(error)
+        self._reload_if_asked()
+
+    def _reload_if_asked(self) -> None:
+        if self._again:
+            self._again = False
+            self.load()

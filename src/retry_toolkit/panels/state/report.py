@@ -1,0 +1,178 @@
+"""The open task: its stages, one of them chosen, with its attempts and the end of its log."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from traitlets import Bool, HasTraits, Instance, Tuple, Unicode
+
+from retry_toolkit.errors import NotFound, RetryToolkitError
+from retry_toolkit.panels.state.problems import Problem, explain
+from retry_toolkit.panels.state.session import Session
+from retry_toolkit.platforms.base import FINISHED, AttemptRecord, LogRecord, StageRecord, TaskRecord
+
+LOG_LINES: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class LogTail:
+    """The last lines of a stage's log, and how many came before them."""
+
+    lines: tuple[LogRecord, ...] = ()
+    earlier: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    task: TaskRecord
+    attempts: tuple[AttemptRecord, ...]
+
+
+class ReportState(HasTraits):
+    """`task` is the last state read of `task_id`; `stage_id` the stage that is looked at."""
+
+    task_id: str | None = Unicode(None, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    task: TaskRecord | None = Instance(TaskRecord, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    stage_id: str | None = Unicode(None, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    attempts: tuple[AttemptRecord, ...] = Tuple()  # type: ignore[assignment]  # a trait stands for its value
+    log: LogTail = Instance(LogTail, args=())  # type: ignore[assignment]  # a trait stands for its value
+    problem: Problem | None = Instance(Problem, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    log_problem: Problem | None = Instance(Problem, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    loading = Bool()
+    log_loading = Bool()
+
+    def __init__(self, session: Session, follow: Callable[[str], None]) -> None:
+        super().__init__()
+        self._session = session
+        self._follow = follow
+        self._reads = 0
+        self._log_reads = 0
+
+    @property
+    def stage(self) -> StageRecord | None:
+        """The stage that is looked at, as it stands now."""
+        return (
+            next((stage for stage in self.task.stages if stage.stage_id == self.stage_id), None) if self.task else None
+        )
+
+    def open(self, task_id: str) -> None:
+        """Show a task; its failed stage is looked at first."""
+        if task_id != self.task_id:
+            with self.hold_trait_notifications():
+                self.task_id, self.task, self.stage_id = task_id, None, None
+                self.attempts, self.log, self.problem, self.log_problem = (), LogTail(), None, None
+        self.reload()
+
+    def close(self) -> None:
+        """Show no task."""
+        self._reads += 1
+        self._log_reads += 1
+        with self.hold_trait_notifications():
+            self.task_id, self.task, self.stage_id, self.loading, self.log_loading = None, None, None, False, False
+
+    def choose(self, stage_id: str) -> None:
+        """Look at a stage of the open task."""
+        known = self.task is not None and any(stage.stage_id == stage_id for stage in self.task.stages)
+        if known and stage_id != self.stage_id:
+            self.stage_id, self.log = stage_id, LogTail()
+            self.reload_log()
+
+    def reload(self) -> None:
+        """Read the open task again, with its attempts and the log of its stage."""
+        if self.task_id is None:
+            return
+        self._reads += 1
+        self.loading = True
+        read = self._reads
+        self._session.start(
+            partial(self._fetch, self.task_id), partial(self._fetched, read), partial(self._not_fetched, read)
+        )
+
+    def accept(self, record: TaskRecord) -> None:
+        """Take over a state of the open task that somebody else read, and what is new in its attempts and log."""
+        if record.task_id == self.task_id and not self.loading:
+            changed = self.task is None or record.status != self.task.status or record.stages != self.task.stages
+            self._show(record)
+            if changed:
+                self._session.start(
+                    partial(self._attempts, record.task_id), partial(self._take_attempts, record.task_id)
+                )
+            if changed or (self.stage is not None and self.stage.status == "running"):
+                self.reload_log()
+
+    def reload_log(self) -> None:
+        """Read the end of the log of the chosen stage again."""
+        task, stage = self.task, self.stage
+        if task is None or stage is None or not self._session.platform.capabilities.logs:
+            return
+        self._log_reads += 1
+        self.log_loading = True
+        read = self._log_reads
+        self._session.start(
+            partial(self._tail, task.task_id, stage.stage), partial(self._take_log, read), partial(self._no_log, read)
+        )
+
+    def _fetch(self, task_id: str) -> _Reading:
+        return _Reading(self._session.platform.task(task_id), self._attempts(task_id))
+
+    def _attempts(self, task_id: str) -> tuple[AttemptRecord, ...]:
+        if not self._session.platform.capabilities.keeps_attempts:
+            return ()
+        try:
+            return self._session.platform.attempts(task_id)
+        except NotFound:
+            return ()
+
+    def _fetched(self, read: int, reading: _Reading) -> None:
+        if read != self._reads:
+            return
+        self.loading, self.problem = False, None
+        self.attempts = reading.attempts
+        self._show(reading.task)
+        self.reload_log()
+        if reading.task.status not in FINISHED:
+            self._follow(reading.task.task_id)
+
+    def _not_fetched(self, read: int, error: Exception) -> None:
+        if read == self._reads:
+            self.loading, self.problem = False, explain(error)
+            if not isinstance(error, RetryToolkitError):
+                self._session.notices.report(error)
+
+    def _show(self, task: TaskRecord) -> None:
+        kept = any(stage.stage_id == self.stage_id for stage in task.stages)
+        with self.hold_trait_notifications():
+            self.task = task
+            self.stage_id = self.stage_id if kept else _first_of_interest(task)
+
+    def _take_attempts(self, task_id: str, attempts: tuple[AttemptRecord, ...]) -> None:
+        if task_id == self.task_id:
+            self.attempts = attempts
+
+    def _tail(self, task_id: str, stage: str) -> LogTail:
+        lines: deque[LogRecord] = deque(maxlen=LOG_LINES)
+        total = 0
+        for line in self._session.platform.logs(task_id, stage):
+            lines.append(line)
+            total += 1
+        return LogTail(tuple(lines), total - len(lines))
+
+    def _take_log(self, read: int, log: LogTail) -> None:
+        if read == self._log_reads:
+            self.log_loading, self.log_problem = False, None
+            self.log = log
+
+    def _no_log(self, read: int, error: Exception) -> None:
+        if read == self._log_reads:
+            self.log_loading, self.log_problem = False, explain(error)
+
+
+def _first_of_interest(task: TaskRecord) -> str | None:
+    """The failed stage, else the one that runs, else the last."""
+    running: Any = next((stage for stage in task.stages if stage.status == "running"), None)
+    chosen = task.failed_stage or running or (task.stages[-1] if task.stages else None)
+    return chosen.stage_id if chosen else None

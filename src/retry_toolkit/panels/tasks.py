@@ -1,0 +1,199 @@
+"""The table of tasks: the window of the state as rows of words, and what the user does as calls of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.panels.state.query import Filters
+from retry_toolkit.panels.state.table import PAGE_SIZES, Window
+from retry_toolkit.panels.view import clipped, iso, one_line, redraw, retries_text, speaks
+from retry_toolkit.panels.widgets.table import TaskTable
+from retry_toolkit.text import MISSING, Texts
+
+COLUMNS: Final = (
+    "status",
+    "name",
+    "failed_stage",
+    "failure_category",
+    "error",
+    "retry_count",
+    "created_at",
+    "duration_s",
+    "owner",
+)
+_LONGEST: Final = {"name": 80, "error": 120, "id": 64, "word": 40}
+
+
+class TasksView:
+    """Sends one window to the browser, whatever the size of the frame."""
+
+    def __init__(self, desk: DeskState) -> None:
+        self._desk = desk
+        self._session = desk.session
+        self._table = desk.table
+        self.widget: Any = TaskTable()
+        self.widget.on_event(self._session.guard(self._act))
+        redraw(
+            self._draw,
+            speaks(self._session),
+            (self._table, ["window", "sort"]),
+            (desk.catalog, ["loading", "problem"]),
+            (desk.report, ["task_id"]),
+        )
+
+    def _act(self, message: Mapping[str, Any]) -> None:
+        table, kind, task_id = self._table, message["type"], message.get("id")
+        if isinstance(task_id, str):
+            {"open": self._desk.report.open, "toggle": table.toggle, "range": table.extend}[kind](task_id)
+        elif kind == "sort" and message.get("column") in COLUMNS:
+            table.sort_by(message["column"])
+        elif kind == "page":
+            table.turn_to(int(message["page"]))
+        elif kind == "page_size":
+            table.resize(int(message["size"]))
+        else:
+            {"select_page": table.toggle_page, "reset": table.reset, "reload": self._desk.refresh}[kind]()
+
+    def _draw(self) -> None:
+        self.widget.window = window_message(
+            self._session.texts,
+            self._table.window,
+            sort=(self._table.sort.column, self._table.sort.descending),
+            page_size=self._table.page_size,
+            selected=self._table.selected,
+            pinned=self._table.pinned,
+            opened=self._desk.report.task_id,
+            loading=self._desk.catalog.loading,
+            notice=self._notice(),
+        )
+
+    def _notice(self) -> dict[str, str | None] | None:
+        """What stands in the place of rows."""
+        texts, problem, window = self._session.texts, self._desk.catalog.problem, self._table.window
+        if problem is not None and window is None:
+            return {
+                "title": texts(problem.title_key),
+                "text": " ".join(part for part in (texts(problem.advice_key), problem.words) if part),
+                "action": "reload",
+                "label": texts("action.try_again"),
+            }
+        if window is None or window.matching:
+            return None
+        if self._desk.catalog.catalog is not None and self._desk.catalog.catalog.tasks.empty:
+            return {
+                "title": texts("table.no_tasks"),
+                "text": texts("table.no_tasks_hint"),
+                "action": None,
+                "label": None,
+            }
+        if self._table.filters == Filters():
+            return {
+                "title": texts("table.none_failed"),
+                "text": texts("table.none_failed_hint"),
+                "action": None,
+                "label": None,
+            }
+        return {
+            "title": texts("table.no_match"),
+            "text": texts("table.no_match_hint"),
+            "action": "reset",
+            "label": texts("filters.reset"),
+        }
+
+
+def window_message(
+    texts: Texts,
+    window: Window | None,
+    *,
+    sort: tuple[str, bool],
+    page_size: int,
+    selected: frozenset[str],
+    pinned: tuple[str, ...],
+    opened: str | None,
+    loading: bool,
+    notice: dict[str, str | None] | None,
+) -> dict[str, Any]:
+    """What the browser is sent: at most one page of rows with cut texts, so its size has a bound."""
+    shown = window or Window(pd.DataFrame(), 0, 0, 0, 1, "none")
+    rows = [
+        _row(
+            texts,
+            row,
+            index=shown.first + offset + 2,
+            selected=row["task_id"] in selected,
+            pinned=row["task_id"] in pinned,
+        )
+        for offset, row in enumerate(shown.rows.to_dict("records"))
+    ]
+    return {
+        "language": texts.language,
+        "columns": [{"key": key, "label": texts(f"table.{key}")} for key in COLUMNS],
+        "rows": rows,
+        "sort": {"column": sort[0], "descending": sort[1]},
+        "page": shown.page,
+        "pages": shown.pages,
+        "page_size": page_size,
+        "page_sizes": [{"value": size, "label": texts("table.page_size_n", n=size)} for size in PAGE_SIZES],
+        "page_selection": shown.page_selection,
+        "matching": shown.matching,
+        "open": opened,
+        "loading": loading,
+        "notice": notice,
+        "labels": _labels(texts, shown, len(rows)),
+    }
+
+
+def _labels(texts: Texts, window: Window, rows: int) -> dict[str, str]:
+    fixed = ("sort", "select_page", "copy_id", "pages", "page_size", "previous", "next")
+    return {key: texts(f"table.{key}") for key in fixed} | {
+        "table": texts("table.label"),
+        "page": texts("table.page", page=window.page + 1, pages=window.pages),
+        "range": texts(
+            "table.range",
+            first=texts.count(window.first + 1),
+            last=texts.count(window.first + rows),
+            n=texts.count(window.matching),
+        )
+        if rows
+        else "",
+    }
+
+
+def _row(texts: Texts, row: Mapping[Any, Any], *, index: int, selected: bool, pinned: bool) -> dict[str, Any]:
+    known = {key: None if pd.isna(value) else value for key, value in row.items()}
+    name = clipped(known["name"] or known["task_id"], _LONGEST["name"])
+    created = known["created_at"]
+    return {
+        "id": known["task_id"],
+        "index": index,
+        "selected": selected,
+        "pinned": pinned,
+        "select_label": texts("table.select", name=name),
+        "status": known["status"],
+        "status_word": texts.word("status", known["status"]),
+        "native_status": clipped(known["native_status"] or "", _LONGEST["word"]),
+        "name": name,
+        "notes": _notes(texts, known),
+        "failed_stage": clipped(known["failed_stage"] or MISSING, _LONGEST["word"]),
+        "failure_category": clipped(texts.word("category", known["failure_category"]), _LONGEST["word"]),
+        "error": one_line(known["error"], _LONGEST["error"]),
+        "retry_count": retries_text(texts, known["retry_count"], known["retry_limit"]),
+        "created_at": iso(created),
+        "duration_s": texts.duration(known["duration_s"]),
+        "owner": clipped(known["owner"] or MISSING, _LONGEST["word"]),
+    }
+
+
+def _notes(texts: Texts, row: Mapping[Any, Any]) -> list[str]:
+    """The lineage of a task in words: whose retry it is, and how often it was retried itself."""
+    notes = []
+    if row["parent_id"] is not None:
+        parent = texts("lineage.retry_of", parent=clipped(row["parent_id"], _LONGEST["id"]))
+        notes.append(f"{texts('lineage.retry_number', n=row['depth'])} · {parent}" if row["depth"] else parent)
+    if row["children"]:
+        notes.append(texts("lineage.retried", n=row["children"]))
+    return notes

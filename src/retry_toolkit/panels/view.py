@@ -1,0 +1,80 @@
+"""What every view has in common: states to watch, words to say them with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from traitlets import HasTraits
+
+from retry_toolkit.panels.state.problems import Problem
+from retry_toolkit.panels.state.session import Session
+from retry_toolkit.panels.widgets.markup import Child, Node, el
+from retry_toolkit.platforms.base import StageRecord
+from retry_toolkit.text import MISSING, Texts
+
+
+def redraw(draw: Callable[[], None], *watched: tuple[HasTraits, list[str]]) -> None:
+    """Draw now, and again whenever one of the traits changes."""
+    for state, names in watched:
+        state.observe(lambda _: draw(), names=names)
+    draw()
+
+
+def speaks(session: Session) -> tuple[HasTraits, list[str]]:
+    """The trait that changes with the language, for `redraw`."""
+    return session, ["texts"]
+
+
+def problem_nodes(texts: Texts, problem: Problem) -> Child:
+    """What happened, what to do, and the platform's own words."""
+    return [
+        el("strong", texts(problem.title_key)),
+        el("p", texts(problem.advice_key)),
+        words_node(texts, problem.words),
+    ]
+
+
+def words_node(texts: Texts, words: str) -> Node | None:
+    """The platform's own words, marked as such; None where it had none."""
+    return (
+        el("p", el("span", texts("problem.words"), cls="fd-muted"), " ", el("q", words), cls="fd-words")
+        if words
+        else None
+    )
+
+
+def retries_text(texts: Texts, retry_count: int | None, retry_limit: int | None) -> str:
+    """Retries made of those allowed, such as `2/3`."""
+    if retry_count is None:
+        return MISSING
+    return texts.count(retry_count) if retry_limit is None else f"{retry_count}/{retry_limit}"
+
+
+def one_line(text: str | None, limit: int) -> str:
+    """The line of an error that says most (of a traceback the last one), cut to `limit` characters."""
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    if not lines:
+        return ""
+    line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    return clipped("".join(char if char.isprintable() else " " for char in line), limit)
+
+
+def clipped(text: str, limit: int) -> str:
+    """`text`, or its beginning with an ellipsis."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def stage_label(texts: Texts, stage: StageRecord) -> str:
+    """A stage in one sentence, for those who hear the page."""
+    return texts(
+        "report.stage_label",
+        stage=stage.stage,
+        status=texts.word("status", stage.status),
+        duration=texts.duration(stage.duration_s),
+    )
+
+
+def iso(time: datetime | None) -> str | None:
+    """An instant as it travels."""
+    return None if time is None else time.isoformat()

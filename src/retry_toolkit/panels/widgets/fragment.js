@@ -1,0 +1,103 @@
+// Shows a tree of plain nodes from Python. A node is a string or [tag, attributes, children]; only these tags and
+// attributes exist, text is only ever text, and updating keeps focus, scrolling and folding where they are.
+
+const TAGS = new Set(
+  ("div span p h2 h3 h4 ul ol li dl dt dd table caption thead tbody tr th td pre code button time details summary strong small section label input q").split(" "),
+);
+const ATTRIBUTES = new Set(
+  ("class id role title tabindex scope colspan type datetime disabled lang for aria-label aria-labelledby aria-describedby aria-current " +
+    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal open " +
+    "name placeholder autocomplete maxlength spellcheck").split(" "),
+);
+
+function matches(node, child) {
+  if (typeof child === "string") return node.nodeType === Node.TEXT_NODE;
+  return node.nodeType === Node.ELEMENT_NODE && node.localName === child[0] && node.dataset.key === child[1]["data-key"];
+}
+
+function build(child, language) {
+  if (typeof child === "string") return document.createTextNode(child);
+  const [tag, attributes, children] = child;
+  if (!TAGS.has(tag)) throw new Error(`a fragment has no <${tag}>`);
+  const element = document.createElement(tag);
+  if ("open" in attributes) element.setAttribute("open", "");
+  update(element, attributes, children, language);
+  return element;
+}
+
+function update(element, attributes, children, language) {
+  for (const name of element.getAttributeNames()) {
+    if (name !== "open" && !(name in attributes)) element.removeAttribute(name);
+  }
+  for (const [name, value] of Object.entries(attributes)) {
+    if (!ATTRIBUTES.has(name)) throw new Error(`a fragment has no attribute ${name}`);
+    if (name !== "open" && element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+  if (element.localName === "input") {
+    // A radio follows Python; what is typed is the user's, so a text is only set once.
+    if (attributes.type === "radio") element.checked = "data-checked" in attributes;
+    return;
+  }
+  if (element.localName === "time") {
+    const iso = attributes.datetime;
+    element.title = exactTime(iso, language);
+    element.textContent = shortTime(iso, language);
+    return;
+  }
+  fill(element, children, language);
+}
+
+function fill(element, children, language) {
+  const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 24;
+  children.forEach((child, index) => {
+    const current = element.childNodes[index];
+    if (!current) element.append(build(child, language));
+    else if (!matches(current, child)) current.replaceWith(build(child, language));
+    else if (typeof child !== "string") update(current, child[1], child[2], language);
+    else if (current.data !== child) current.data = child;
+  });
+  while (element.childNodes.length > children.length) element.lastChild.remove();
+  if (element.dataset.reveal && element.dataset.reveal !== element.revealed) reveal(element);
+  if (element.dataset.stick && atEnd) requestAnimationFrame(() => (element.scrollTop = element.scrollHeight));
+}
+
+/** Bring what was just opened into sight, once, where it lies below the page's edge. */
+function reveal(element) {
+  const before = element.revealed;
+  element.revealed = element.dataset.reveal;
+  requestAnimationFrame(() => {
+    const { top } = element.getBoundingClientRect();
+    if (top > window.innerHeight * 0.75 || (before && top < 0)) element.scrollIntoView({ block: "start", behavior: "smooth" });
+  });
+}
+
+async function act(event, root, model) {
+  const button = event.target.closest("button");
+  if (!button || !root.contains(button) || button.disabled) return;
+  const { action, value, copies, copiesText, done } = button.dataset;
+  if (action) model.send({ action, value: value ?? null });
+  if (!copies && !copiesText) return;
+  await copyText(copiesText ?? root.querySelector(`[data-key="${CSS.escape(copies)}"]`)?.textContent ?? "");
+  const word = button.textContent;
+  button.textContent = done ?? word;
+  setTimeout(() => (button.textContent = word), 1500);
+}
+
+function render({ model, el }) {
+  const root = make("div", { class: "fd fd-fragment" });
+  root.addEventListener("click", (event) => act(event, root, model));
+  root.addEventListener("input", ({ target }) => {
+    if (target.dataset.action) model.send({ action: target.dataset.action, value: target.type === "radio" ? target.dataset.value : target.value });
+  });
+  const show = () => fill(root, model.get("nodes"), model.get("language"));
+  model.on("change:nodes", show);
+  model.on("change:language", show);
+  el.replaceChildren(root);
+  show();
+  return () => {
+    model.off("change:nodes", show);
+    model.off("change:language", show);
+  };
+}
+
+export default { render };

@@ -1,0 +1,159 @@
+"""A lineage as SVG: frame -> layout -> text, pure and escaped.
+
+The tree grows downwards, one task a row and one step to the right for each whole retry, so that a chain stays readable in a
+narrow panel.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+from unicodedata import east_asian_width
+
+import pandas as pd
+
+from retry_toolkit.text import Texts
+
+ROW: Final = 52
+NODE_HEIGHT: Final = 44
+INDENT: Final = 28
+NODE_WIDTH: Final = 360
+PAD: Final = 4
+_NAME_CELLS: Final = 40
+
+# Shapes of 14 px around (0, 0): a status is never told by colour alone.
+_SHAPES: Final = {
+    "failed": '<circle r="7" class="fd-fill"/><path d="M-2.6-2.6 2.6 2.6M2.6-2.6-2.6 2.6" class="fd-cut"/>',
+    "succeeded": '<circle r="7" class="fd-fill"/><path d="M-3.2 .2-1 2.4 3.2-2" class="fd-cut"/>',
+    "running": '<path d="M0-6A6 6 0 1 1-6 0" class="fd-stroke"/>',
+    "pending": '<circle r="6" class="fd-stroke"/><path d="M0-3V0l2 1.5" class="fd-stroke"/>',
+    "cancelled": '<circle r="6" class="fd-stroke"/><path d="M-4 4 4-4" class="fd-stroke"/>',
+    "skipped": '<circle r="6" class="fd-stroke" stroke-dasharray="2 2.7"/>',
+    "unknown": '<circle r="6" class="fd-stroke"/><circle r="1.5" class="fd-fill"/>',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one task is drawn; `parent` is the row that it hangs from, None for what hangs from nothing."""
+
+    task_id: str
+    row: int
+    level: int
+    parent: int | None
+
+
+def lay_out(nodes: pd.DataFrame) -> tuple[Place, ...]:
+    """Places of the tasks of one tree, parents above their retries, in the frame's order among siblings.
+
+    Links that lead out of the frame or round in a circle are cut where they are met: every task is drawn once.
+    """
+    ids = nodes["task_id"].tolist()
+    parents = {
+        task_id: None if pd.isna(parent) else parent for task_id, parent in zip(ids, nodes["parent_id"], strict=True)
+    }
+    children: dict[str, list[str]] = defaultdict(list)
+    for task_id in ids:
+        if (parent := parents[task_id]) is not None:
+            children[parent].append(task_id)
+    tops = [task_id for task_id in ids if parents[task_id] not in parents]
+    places: dict[str, Place] = {}
+    for top in (*tops, *ids):
+        _place(top, children, places)
+    return tuple(places.values())
+
+
+def _place(top: str, children: dict[str, list[str]], places: dict[str, Place]) -> None:
+    waiting: list[tuple[str, int, int | None]] = [(top, 0, None)]
+    while waiting:
+        task_id, level, parent = waiting.pop()
+        if task_id in places:
+            continue
+        row = len(places)
+        places[task_id] = Place(task_id, row, level, parent)
+        waiting.extend((child, level + 1, row) for child in reversed(children[task_id]))
+
+
+def lineage_svg(texts: Texts, nodes: pd.DataFrame, current: str) -> str:
+    """The tree as an SVG element of rows `<g data-id>` that can be focused; the `current` task is marked.
+
+    Args:
+        texts: Words for status, retry number and duration.
+        nodes: `task_id, parent_id, name, status, duration_s, depth, orphan, cycle`, one row a task.
+        current: The task that is open.
+    """
+    places = lay_out(nodes)
+    facts = nodes.set_index("task_id").to_dict("index")
+    deepest = max((place.level for place in places), default=0)
+    width = 2 * PAD + deepest * INDENT + NODE_WIDTH
+    height = 2 * PAD + len(places) * ROW - (ROW - NODE_HEIGHT)
+    edges = "".join(_edges(places))
+    drawn = "".join(_node(texts, place, facts[place.task_id], current=place.task_id == current) for place in places)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{max(height, ROW)}" viewBox="0 0 {width} {max(height, ROW)}" '
+        f'role="tree" aria-label="{_attribute(texts("lineage.title"))}"><g class="fd-edges">{edges}</g>{drawn}</svg>'
+    )
+
+
+def _edges(places: tuple[Place, ...]) -> Iterator[str]:
+    for place in places:
+        if place.parent is not None:
+            start = _top(place.parent) + NODE_HEIGHT
+            x = PAD + (place.level - 1) * INDENT + INDENT // 2
+            end_x, end_y = PAD + place.level * INDENT, _top(place.row) + NODE_HEIGHT // 2
+            yield f'<path d="M{x} {start}V{end_y - 6}Q{x} {end_y} {x + 6} {end_y}H{end_x}"/>'
+
+
+def _top(row: int) -> int:
+    return PAD + row * ROW
+
+
+def _node(texts: Texts, place: Place, facts: dict[str, object], *, current: bool) -> str:
+    status = str(facts["status"]) if not pd.isna(facts["status"]) else "unknown"
+    name = str(facts["name"]) if not pd.isna(facts["name"]) else place.task_id
+    word = texts.word("status", status)
+    notes = " · ".join(_notes(texts, facts, word))
+    marks = ' class="fd-node fd-current" aria-current="true"' if current else ' class="fd-node"'
+    label = _attribute(f"{name}, {notes}")
+    return (
+        f'<g{marks} role="treeitem" tabindex="{0 if current else -1}" aria-level="{place.level + 1}" aria-selected="{str(current).lower()}" '
+        f'data-id="{_attribute(place.task_id)}" aria-label="{label}" transform="translate({PAD + place.level * INDENT} {_top(place.row)})">'
+        f"<title>{_text(f'{name} · {place.task_id}')}</title>"
+        f'<rect width="{NODE_WIDTH}" height="{NODE_HEIGHT}" rx="6"/>'
+        f'<g class="fd-is-{_attribute(status)}" transform="translate(20 22)">{_SHAPES.get(status, _SHAPES["unknown"])}</g>'
+        f'<text x="38" y="19" class="fd-node-name">{_text(fitted(name, _NAME_CELLS))}</text>'
+        f'<text x="38" y="35" class="fd-node-note">{_text(notes)}</text></g>'
+    )
+
+
+def _notes(texts: Texts, facts: dict[str, object], word: str) -> Iterator[str]:
+    depth, duration = facts["depth"], facts["duration_s"]
+    yield word
+    yield texts("lineage.retry_number", n=depth) if not pd.isna(depth) and depth else texts("lineage.original")
+    if not pd.isna(duration):
+        yield texts.duration(float(str(duration)))
+    if facts["orphan"] is True:
+        yield texts("lineage.orphan")
+    if facts["cycle"] is True:
+        yield texts("lineage.cycle")
+
+
+def fitted(text: str, cells: int) -> str:
+    """`text` cut to a width in Latin letters; Chinese characters are twice as wide."""
+    used = 0
+    for index, char in enumerate(text):
+        used += 2 if east_asian_width(char) in "WF" else 1
+        if used > cells:
+            return f"{text[:index]}…"
+    return text
+
+
+def _text(value: str) -> str:
+    return escape("".join(char if char.isprintable() else " " for char in value), quote=False)
+
+
+def _attribute(value: str) -> str:
+    return escape("".join(char if char.isprintable() else " " for char in value), quote=True)

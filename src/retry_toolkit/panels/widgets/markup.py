@@ -1,0 +1,73 @@
+"""Plain nodes for `Fragment`: a node is text, or a tag with attributes and children."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+Node = str | list[Any]
+"""A text, or `[tag, attributes, children]` as it travels."""
+
+Child = Node | None | Iterable["Child"]
+
+
+def el(tag: str, *children: Child, cls: str | None = None, **attributes: str | bool | None) -> Node:
+    """An element. Attribute names are written with `_` for `-`; None and False leave an attribute out."""
+    named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+    kept = {
+        name: "" if value is True else value
+        for name, value in named.items()
+        if value is not None and value is not False
+    }
+    if cls:
+        kept["class"] = cls
+    return [tag, kept, list(_flat(children))]
+
+
+def _flat(children: Iterable[Child]) -> Iterable[Node]:
+    for child in children:
+        if child is None:
+            continue
+        if isinstance(child, str) or (isinstance(child, list) and len(child) == 3 and isinstance(child[1], dict)):
+            yield child
+        else:
+            yield from _flat(child)
+
+
+def status(word: str, value: str, *, cls: str = "") -> Node:
+    """A status as colour, shape and word."""
+    return el("span", word, cls=f"fd-status fd-is-{value} {cls}".rstrip())
+
+
+def moment(time: datetime | None, missing: str) -> Node:
+    """An instant: local time in the browser, the exact one as its tooltip."""
+    return missing if time is None else el("time", datetime=time.isoformat())
+
+
+def button(
+    label: str,
+    *,
+    action: str | None = None,
+    value: str | None = None,
+    cls: str = "fd-link",
+    **attributes: str | bool | None,
+) -> Node:
+    """A button that sends `action` with `value`."""
+    return el("button", label, type="button", cls=cls, data_action=action, data_value=value, **attributes)
+
+
+def copy_button(
+    label: str, done: str, *, key: str | None = None, text: str | None = None, **attributes: str | bool | None
+) -> Node:
+    """A button that copies `text`, or what the node with the `data-key` of `key` shows; says `done` for a moment."""
+    return el(
+        "button",
+        label,
+        type="button",
+        cls="fd-link fd-copy",
+        data_copies=key,
+        data_copies_text=text,
+        data_done=done,
+        **attributes,
+    )

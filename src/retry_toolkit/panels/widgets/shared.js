@@ -1,0 +1,48 @@
+// Shared by every widget: it is put in front of each widget's own module, because a widget is one module.
+
+/** An element with attributes and text; text is only ever set as text. */
+function make(tag, attributes = {}, text = null) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  if (text !== null) element.textContent = text;
+  return element;
+}
+
+/** Short local time of an ISO instant: the clock today, the day and the clock otherwise. */
+function shortTime(iso, language) {
+  const time = new Date(iso);
+  if (Number.isNaN(time.valueOf())) return "";
+  const now = new Date();
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  if (time.toDateString() === now.toDateString()) {
+    return new Intl.DateTimeFormat(language, { ...clock, second: "2-digit" }).format(time);
+  }
+  const year = time.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
+  return new Intl.DateTimeFormat(language, { ...year, month: "short", day: "2-digit", ...clock }).format(time);
+}
+
+/** The same instant without doubt: local time with its zone, then UTC. */
+function exactTime(iso, language) {
+  const time = new Date(iso);
+  if (Number.isNaN(time.valueOf())) return "";
+  const local = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" }).format(time);
+  return `${local} · ${time.toISOString().replace("T", " ").slice(0, 19)} UTC`;
+}
+
+/** Put text on the clipboard, also where the page is not a secure context. */
+async function copyText(text) {
+  if (navigator.clipboard && window.isSecureContext) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = make("textarea", { class: "fd-hidden-text", "aria-hidden": "true" });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}

@@ -1,0 +1,119 @@
+"""UI texts in English and Chinese, and how amounts are written.
+
+Texts live in `locales/<language>.toml`, one key a text and the same keys in every language. A key whose wording depends on an
+amount is a table of `one` and `other`, chosen by the value `n`. Values are inserted as they are: a value is never a template.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Literal
+
+LanguageCode = Literal["en", "zh"]
+LANGUAGES: Final[tuple[LanguageCode, ...]] = ("en", "zh")
+MISSING: Final = "–"
+
+_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_BYTE_STEP = 1000
+_UNROUNDED_BELOW = 10
+_MINUTE_S = 60
+_HOUR_S = 3600
+
+
+@cache
+def _table(language: LanguageCode) -> dict[str, str | dict[str, str]]:
+    text = files("retry_toolkit").joinpath("locales", f"{language}.toml").read_text(encoding="utf-8")
+    return dict(_flat(tomllib.loads(text), ""))
+
+
+def _flat(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str | dict[str, str]]]:
+    rows: list[tuple[str, str | dict[str, str]]] = []
+    for name, value in table.items():
+        if isinstance(value, dict) and "other" not in value:
+            rows.extend(_flat(value, f"{prefix}{name}."))
+        else:
+            rows.append((f"{prefix}{name}", value))
+    return rows
+
+
+def locale_language(environ: Mapping[str, str] = os.environ) -> LanguageCode:
+    """Language that the locale variables ask for: `zh` where they say Chinese, else `en`."""
+    wanted = next((environ[name] for name in _LOCALE_VARIABLES if environ.get(name)), "")
+    return "zh" if wanted.lower().startswith("zh") else "en"
+
+
+class Texts:
+    """The texts of one language: call it with a key and the values that the text names.
+
+    Args:
+        language: `en`, `zh`, or `auto` for what the locale variables ask for.
+    """
+
+    def __init__(self, language: Literal["auto", "en", "zh"] = "auto") -> None:
+        self.language: LanguageCode = locale_language() if language == "auto" else language
+        self._table = _table(self.language)
+
+    def __repr__(self) -> str:
+        return f"Texts({self.language!r})"
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text of `key` with `values` inserted.
+
+        Raises:
+            KeyError: There is no such key, or the text names a value that was not given.
+        """
+        entry = self._table[key]
+        template = (
+            entry if isinstance(entry, str) else entry.get("one" if values.get("n") == 1 else "other", entry["other"])
+        )
+        return template.format_map(values) if values else template
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every key."""
+        return frozenset(self._table)
+
+    def word(self, family: str, value: str | None) -> str:
+        """The word for a closed value such as a status; a value that has no word is shown as it is, None as a dash."""
+        if value is None:
+            return MISSING
+        entry = self._table.get(f"{family}.{value}")
+        return entry if isinstance(entry, str) else value
+
+    def duration(self, seconds: float | None) -> str:
+        """A running time, such as `1.2 s`, `3 min 05 s` or `2 h 10 min`."""
+        if seconds is None:
+            return MISSING
+        if seconds < _UNROUNDED_BELOW:
+            return self("unit.seconds", s=f"{max(seconds, 0):.1f}")
+        whole = round(seconds)
+        if whole < _MINUTE_S:
+            return self("unit.seconds", s=whole)
+        if whole < _HOUR_S:
+            return self("unit.minutes", m=whole // _MINUTE_S, s=f"{whole % _MINUTE_S:02d}")
+        minutes = whole // _MINUTE_S
+        return self("unit.hours", h=minutes // _MINUTE_S, m=f"{minutes % _MINUTE_S:02d}")
+
+    def size(self, count: int | None) -> str:
+        """An amount of bytes in decimal units, such as `1.2 MB`; None is said to be unknown, never 0."""
+        if count is None:
+            return self("unit.unknown")
+        amount = float(count)
+        for unit in ("B", "kB", "MB", "GB", "TB"):
+            if abs(amount) < _BYTE_STEP or unit == "TB":
+                break
+            amount /= _BYTE_STEP
+        digits = 0 if unit == "B" or amount >= _BYTE_STEP / _UNROUNDED_BELOW else 1
+        return f"{amount:,.{digits}f} {unit}"
+
+    def join(self, words: Iterable[str]) -> str:
+        """Names in a row, as the language separates them."""
+        return self("unit.comma").join(words)
+
+    def count(self, number: int | None) -> str:
+        """A whole number with separators, or a dash."""
+        return MISSING if number is None else f"{number:,}"
