@@ -6,6 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from retry_toolkit.server.demo import PIPELINES
 from retry_toolkit.server.demo.data import write_inputs
@@ -27,8 +28,9 @@ class Ran:
     error: Exception | None
 
 
-def run_case(case: Case, folder: Path) -> Ran:
-    """Run a case in a folder until a stage fails or all have ended."""
+def run_case(case: Case, home: Path) -> Ran:
+    """Run a case in a home directory until a stage fails or all have ended."""
+    folder = home / "tasks" / uuid4().hex
     write_inputs(case, folder / "inputs")
     (folder / "outputs").mkdir()
     outputs: dict[str, Path] = {}

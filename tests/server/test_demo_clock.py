@@ -13,7 +13,7 @@ from retry_toolkit.server.demo import backdate
 from retry_toolkit.server.demo.clock import began
 from retry_toolkit.server.logs import LOG_FILE, LogWriter, TaskLogs
 from retry_toolkit.server.records import Stage, Task
-from retry_toolkit.server.runs import Outcome, Run, Runs
+from retry_toolkit.server.runs import Execution, Outcome, Run, Runs
 from retry_toolkit.server.store import Store
 from retry_toolkit.settings import load_settings
 
@@ -57,7 +57,7 @@ def run(store: Store, task_id: str, number: int) -> None:
     runs = Runs(store)
     assert runs.open(Run(task_id, number)) == ["only"]
     execution = runs.begin(Run(task_id, number), "only", "here")
-    assert execution is not None
+    assert isinstance(execution, Execution)
     execution.directory.mkdir(parents=True)
     log = LogWriter(execution.directory / LOG_FILE)
     log.feed("stdout", "日志\n".encode())

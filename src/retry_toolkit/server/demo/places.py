@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def stage_home() -> Path:
-    """The home directory of the platform that runs this stage."""
-    return Path(os.environ["RETRY_TOOLKIT_HOME"])
+def stage_home(inputs: Path) -> Path:
+    """The home directory of the platform that runs a stage, whose input files lie in `<home>/tasks/<task>/inputs`."""
+    return inputs.parents[2]
 
 
 def demo_dir(home: Path) -> Path:

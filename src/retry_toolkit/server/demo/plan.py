@@ -35,7 +35,6 @@ class Case:
     created: datetime
     params: Mapping[str, Any]
     moves: tuple[Move, ...] = ()
-    expired: bool = False
 
     def at(self, move: Move) -> datetime:
         """When a move is to have been made: each some time after the one before it."""
@@ -80,7 +79,6 @@ def _case(cause: str, pipeline: str, number: int, *, serial: int, now: datetime,
         created=created,
         params=params,
         moves=moves,
-        expired=key in stories.EXPIRED,
     )
 
 

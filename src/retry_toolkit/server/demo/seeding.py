@@ -17,6 +17,8 @@ from retry_toolkit.server.demo.moves import Moves
 from retry_toolkit.server.demo.places import demo_dir, read_json, write_text
 from retry_toolkit.server.demo.plan import Case, demo_plan
 from retry_toolkit.server.demo.stories import MENDED_BEFORE_ROUND, Move
+from retry_toolkit.server.files import TaskFiles
+from retry_toolkit.server.retention import sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,7 +156,7 @@ class _Seeding:
         self._done = 0
 
     def run(self, state: State) -> None:
-        """Play every round that is not over yet, then let the oldest input files expire."""
+        """Play every round that is not over yet, then let retention remove the oldest input files."""
         self._advance(sum(self._steps(number) for number in range(state.rounds)))
         for number in range(state.rounds, self._rounds):
             self._play(number)
@@ -162,7 +164,7 @@ class _Seeding:
             state = replace(state, rounds=number + 1)
             _save(self._settings, state)
         if not state.finished:
-            self._expire()
+            sweep(self._store, TaskFiles(self._settings))
             _save(self._settings, replace(state, finished=True))
 
     def _in_round(self, number: int) -> list[tuple[Case, Move]]:
@@ -180,7 +182,7 @@ class _Seeding:
         """Start what a round starts, never much more at a time than can run, and wait until all of it has ended."""
         if number == MENDED_BEFORE_ROUND:
             mend_late(self._settings.home)
-        if number:
+        if any(case.pipeline == "price_feed" for case, _ in self._in_round(number)):
             self._wait_for(lambda: self._service.settled_in() == 0)
         running: list[str] = []
         starts = self._moves.make(number, self._in_round(number)) if number else self._submissions()
@@ -239,11 +241,3 @@ class _Seeding:
         now = began(self._store, task_id, since=since) if task_id else None
         if task_id and now:
             backdate(self._store, task_id, now - then, since=since)
-
-    def _expire(self) -> None:
-        """Remove the input files that have outlived their retention."""
-        for case in self._cases:
-            task_id = self._moves.task_id(case)
-            if case.expired and task_id:
-                for path in self._store.layout.inputs(task_id).iterdir():
-                    path.unlink()

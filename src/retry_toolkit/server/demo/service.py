@@ -23,7 +23,7 @@ from retry_toolkit.server.demo.places import demo_dir, service_file, write_text
 from retry_toolkit.settings import Settings
 
 CALLS = 24
-WINDOW_S = 6.0
+WINDOW_S = 4.0
 INDEX_S = 2.5
 WAIT_S = 30.0
 

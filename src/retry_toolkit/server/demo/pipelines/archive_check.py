@@ -21,7 +21,7 @@ def collect(ctx: StageContext) -> dict[str, object]:
     """Gather the task's own documents and the scans of the shared drop that its manifest lists."""
     manifest = read_json(ctx.inputs / "manifest.json")
     sources = {name: ctx.inputs / name for name in manifest["documents"]}
-    sources |= {Path(name).name: drop_dir(stage_home()) / name for name in manifest["scans"]}
+    sources |= {Path(name).name: drop_dir(stage_home(ctx.inputs)) / name for name in manifest["scans"]}
     gone = [name for name, source in sources.items() if not source.exists()]
     if gone:
         listed = "\n".join(f"  {name}" for name in gone)

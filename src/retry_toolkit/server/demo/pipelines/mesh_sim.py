@@ -35,7 +35,7 @@ def prepare(ctx: StageContext) -> dict[str, object]:
 def build_mesh(ctx: StageContext) -> dict[str, object]:
     """Lay a grid over the plate, each refinement halving its spacing."""
     asked = int(read_json(ctx.outputs("prepare") / "domain.json")["refinement"])
-    refinement = min(asked, int(read_json(reference_dir(stage_home()) / "mesh.json")["finest"]))
+    refinement = min(asked, int(read_json(reference_dir(stage_home(ctx.inputs)) / "mesh.json")["finest"]))
     side = 16 << refinement
     print(f"refinement {refinement} (asked for {asked}): {side} x {side} nodes, {side * side * NODE_BYTES >> 20} MiB")
     sys.stdout.flush()

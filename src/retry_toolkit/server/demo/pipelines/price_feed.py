@@ -42,7 +42,7 @@ def fetch(ctx: StageContext) -> dict[str, object]:
     cache = _cache(ctx)
     missing = [symbol for symbol in wanted if not (cache / f"{symbol}.json").exists()]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} symbols are in the cache")
-    connection = _connect()
+    connection = _connect(stage_home(ctx.inputs))
     try:
         if market := ctx.params.get("history"):
             _warm_up(connection, str(market))
@@ -56,11 +56,11 @@ def fetch(ctx: StageContext) -> dict[str, object]:
 
 def _cache(ctx: StageContext) -> Path:
     name = hashlib.sha256(f"{ctx.params['account']}/{ctx.params['day']}".encode()).hexdigest()[:16]
-    return demo_dir(stage_home()) / "cache" / name
+    return demo_dir(stage_home(ctx.inputs)) / "cache" / name
 
 
-def _connect() -> HTTPConnection:
-    file = service_file(stage_home())
+def _connect(home: Path) -> HTTPConnection:
+    file = service_file(home)
     if not file.exists():
         raise StageError(
             "The price service is not running: start the platform with `retry-toolkit serve`.", "transient"
@@ -122,7 +122,7 @@ def merge(ctx: StageContext) -> dict[str, object]:
 def publish(ctx: StageContext) -> str:
     """Make the feed available to its readers, in one step."""
     text = (ctx.outputs("merge") / "prices.csv").read_text(encoding="utf-8")
-    target = demo_dir(stage_home()) / "published" / f"{ctx.params['account']}.csv"
+    target = demo_dir(stage_home(ctx.inputs)) / "published" / f"{ctx.params['account']}.csv"
     write_text(target, text)
     print(f"published {target.name} at {time.strftime('%H:%M:%S', time.gmtime())} UTC")
     return f"{target.name}, {len(text):,} bytes"

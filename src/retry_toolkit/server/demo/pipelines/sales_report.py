@@ -102,7 +102,7 @@ def clean(ctx: StageContext) -> dict[str, object]:
 @sales.stage(role="joiner", timeout_s=60)
 def join(ctx: StageContext) -> dict[str, object]:
     """Add name, category and cost of each product from the reference list."""
-    reference = reference_dir(stage_home()) / "products.csv"
+    reference = reference_dir(stage_home(ctx.inputs)) / "products.csv"
     products = {row["sku"]: row for row in _read_rows(reference)}
     orders = _read_rows(ctx.outputs("clean") / "clean.csv")
     unknown = sorted({order["sku"] for order in orders} - products.keys())
@@ -124,7 +124,9 @@ def join(ctx: StageContext) -> dict[str, object]:
 def aggregate(ctx: StageContext) -> dict[str, object]:
     """Sum up revenue, tax and margin by category, with the tax rates of the region."""
     region = str(ctx.params["region"])
-    rates = {row["category"]: row for row in _read_rows(reference_dir(stage_home()) / "regions" / f"{region}.csv")}
+    rates = {
+        row["category"]: row for row in _read_rows(reference_dir(stage_home(ctx.inputs)) / "regions" / f"{region}.csv")
+    }
     totals: dict[str, dict[str, float]] = {}
     for order in _read_rows(ctx.outputs("join") / "joined.csv"):
         tax_rate = float(rates[order["category"]]["tax_rate"])
@@ -158,7 +160,7 @@ sales.command(
 def gate(ctx: StageContext) -> dict[str, object]:
     """Let no report out whose margin is below what the department allows."""
     totals = read_json(ctx.outputs("aggregate") / "totals.json").values()
-    least = float(read_json(reference_dir(stage_home()) / "gates.json")["least_margin"])
+    least = float(read_json(reference_dir(stage_home(ctx.inputs)) / "gates.json")["least_margin"])
     margin = sum(total["margin"] for total in totals) / sum(total["revenue"] for total in totals)
     if margin < least:
         raise StageError(

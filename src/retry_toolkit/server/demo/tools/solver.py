@@ -21,7 +21,7 @@ REPORT_EVERY = 20
 def main() -> int:
     """Read `domain.json` of the stage `prepare`, write `solution.json` here."""
     domain = json.loads((Path(os.environ["RT_OUTPUTS"]) / "prepare" / "domain.json").read_text(encoding="utf-8"))
-    reference = Path(os.environ["RETRY_TOOLKIT_HOME"]) / "demo" / "reference" / "solver.json"
+    reference = Path(os.environ["RT_INPUTS"]).parents[2] / "demo" / "reference" / "solver.json"
     control = json.loads(reference.read_text(encoding="utf-8"))
     field = plate(domain["edges"])
     solve = march if domain["duration_s"] else relax
