@@ -68,6 +68,9 @@ def connect(
         raise ValueError(f"dialect must be one of {', '.join(_FINDERS)}, not {dialect!r}.")
     settings = settings or load_settings()
     base = _base(url or settings.url or settings.api_url)
+    url = None  # it may hold a password
+    if isinstance(base, ConnectError):
+        raise base
     token = token or _own_token(settings, base)
     _check_token(token)
     link = Transport(base, token=token, read_only=read_only or settings.read_only, wire=transport)
@@ -78,47 +81,34 @@ def connect(
         raise
 
 
-def _base(url: str) -> str:
-    """Scheme, host, port and any path before `/api`.
-
-    Raises:
-        ConnectError: The address cannot be used.
-    """
-    parts = _split(url)
-    shown = f"{parts.scheme}://{parts.hostname or ''}"
-    if parts.username is not None or parts.password is not None:
-        raise ConnectError(
-            "The address holds a user name or password.",
-            url=shown,
-            advice="Take it out, and pass connect(url, token=...).",
-        )
-    if parts.query or parts.fragment:
-        raise ConnectError(
-            "The address goes on after its path with '?' or '#'.", url=shown, advice="Use the plain address of the API."
-        )
-    path = parts.path.rstrip("/")
-    for known in _API_PATHS:
-        if path.endswith(known):
-            path = path.removesuffix(known)
-            break
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _split(url: str) -> SplitResult:
+def _base(url: str) -> str | ConnectError:
+    """Scheme, host, port and any path before `/api`; or why the address cannot be used, for the caller to raise."""
     example = "Write it like http://127.0.0.1:8642."
-    text = url.strip()
-    if "://" not in text:
-        raise ConnectError("The address has no scheme.", url="", advice=example)
-    try:
-        parts = urlsplit(text)
-        usable = bool(parts.hostname) and parts.port != 0 and text.isprintable() and " " not in text
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConnectError("The address cannot be read.", url="", advice=example)
+    parts = _split(url.strip())
+    if parts is None:
+        return ConnectError("The address cannot be read.", url="", advice=example)
+    shown = f"{parts.scheme}://{parts.hostname}"
     if parts.scheme not in {"http", "https"}:
-        raise ConnectError(f"{parts.scheme}:// is no address of an API.", url="", advice=example)
-    return parts
+        return ConnectError(f"{parts.scheme}:// is no address of an API.", url=shown, advice=example)
+    if "@" in parts.netloc:
+        advice = "Take it out, and pass connect(url, token=...)."
+        return ConnectError("The address holds a user name or password.", url=shown, advice=advice)
+    if parts.query or parts.fragment:
+        advice = "Use the plain address of the API."
+        return ConnectError("The address goes on after its path with '?' or '#'.", url=shown, advice=advice)
+    path = parts.path.rstrip("/")
+    ending = next((known for known in _API_PATHS if path.endswith(known)), "")
+    return f"{parts.scheme}://{parts.netloc}{path.removesuffix(ending)}"
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of an address with a scheme and a host, else None."""
+    try:
+        parts = urlsplit(url)
+        usable = "://" in url and parts.hostname and parts.port != 0 and url.isprintable() and " " not in url
+    except ValueError:
+        return None
+    return parts if usable else None
 
 
 def _own_token(settings: Settings, base: str) -> SecretStr | None:
