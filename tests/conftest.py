@@ -23,6 +23,13 @@ VIEWER = "viewer-token-for-tests"
 OPERATOR = "operator-token-for-tests"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Hypothesis run beside a live platform, whose engine draws random numbers in threads of its own."""
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _settings_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads the settings or touches the state of whoever runs it."""

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from retry_toolkit.errors import SettingsError
 from retry_toolkit.server.auth import Access, check_exposure, is_loopback
+from retry_toolkit.server.records import Task
 from retry_toolkit.settings import Settings, load_settings
 from tests.conftest import OPERATOR, VIEWER
 from tests.live import LivePlatform
@@ -143,13 +144,14 @@ def test_viewers_read(viewer: httpx.Client) -> None:
         ("PATCH", "/api/v1/not/there"),
     ],
 )
-def test_viewers_do_not_write(viewer: httpx.Client, platform: LivePlatform, method: str, path: str) -> None:
+def test_viewers_do_not_write(
+    viewer: httpx.Client, platform: LivePlatform, failed: Task, method: str, path: str
+) -> None:
     """Every write by a viewer is a 403, and the task stays as it was."""
-    before = platform.failed()
-    answer = viewer.request(method, path.format(id=before.id), json={})
+    answer = viewer.request(method, path.format(id=failed.id), json={})
     assert answer.status_code == 403
     assert "only read" in answer.json()["detail"]
-    assert platform.task(before.id) == before
+    assert platform.task(failed.id) == failed
 
 
 def test_operators_act_under_their_name(

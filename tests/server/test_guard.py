@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from retry_toolkit.server.guard import MAX_JSON, Guard
+from retry_toolkit.server.records import Task
 from retry_toolkit.settings import load_settings
 from tests.live import LivePlatform, free_port, serving
 
@@ -74,13 +75,14 @@ def test_names_of_this_machine_are_accepted(api: httpx.Client, host: str) -> Non
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_other_sites_do_not_write(api: httpx.Client, platform: LivePlatform, headers: dict[str, str]) -> None:
+def test_other_sites_do_not_write(
+    api: httpx.Client, platform: LivePlatform, failed: Task, headers: dict[str, str]
+) -> None:
     """A write that a browser was made to send is refused, and nothing happens."""
-    before = platform.failed()
-    answer = api.post(f"/api/tasks/{before.id}/retry", headers=headers)
+    answer = api.post(f"/api/tasks/{failed.id}/retry", headers=headers)
     assert answer.status_code == 403
     assert "Origin not allowed" in answer.json()["detail"]
-    assert platform.task(before.id) == before
+    assert platform.task(failed.id) == failed
 
 
 def test_the_same_origin_writes(api: httpx.Client, platform: LivePlatform) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from retry_toolkit.server.records import Task
 from tests.live import LivePlatform
 
 TASK_FIELDS = {
@@ -50,9 +51,9 @@ def retry(api: httpx.Client, task_id: str, stage_id: str, **body: object) -> htt
     return api.post(f"/api/v1/tasks/{task_id}/retry-from-stage", json={"stage_id": stage_id, **body})
 
 
-def test_a_task_has_every_field_of_the_contract(platform: LivePlatform, api: httpx.Client) -> None:
+def test_a_task_has_every_field_of_the_contract(api: httpx.Client, completed: Task) -> None:
     """Task and stage carry all fields, ids and names are text, and stages stand in template order."""
-    task = get(api, f"/api/v1/tasks/{platform.run('ok', 'completed').id}")
+    task = get(api, f"/api/v1/tasks/{completed.id}")
     assert task.keys() >= TASK_FIELDS
     assert all(stage.keys() >= STAGE_FIELDS for stage in task["stages"])
     assert [stage["stage_name"] for stage in task["stages"]] == ["read", "score", "publish"]
@@ -64,23 +65,23 @@ def test_a_task_has_every_field_of_the_contract(platform: LivePlatform, api: htt
     assert {stage["status"] for stage in task["stages"]} == {"completed"}
 
 
-def test_structured_outputs_arrive_whole(platform: LivePlatform, api: httpx.Client) -> None:
+def test_structured_outputs_arrive_whole(api: httpx.Client, completed: Task) -> None:
     """Known and further keys survive; summary, tokens and score are lifted out of them."""
-    stage = stage_named(get(api, f"/api/v1/tasks/{platform.run('ok', 'completed').id}"), "score")
+    stage = stage_named(get(api, f"/api/v1/tasks/{completed.id}"), "score")
     assert stage["output_structured"]["summary"] == stage["output_summary"] == "scored"
     assert stage["output_structured"]["rows"] == 3
     assert stage["tokens_used"] == 120
     assert stage["self_assessment_score"] == stage["output_structured"]["confidence"] == 0.75
 
 
-def test_a_failed_stage_says_why(platform: LivePlatform, api: httpx.Client) -> None:
+def test_a_failed_stage_says_why(api: httpx.Client, failed: Task) -> None:
     """The failed stage has message and category, the ones after it never began, and the task has ended."""
-    task = get(api, f"/api/v1/tasks/{platform.failed().id}")
-    failed, after = stage_named(task, "check"), stage_named(task, "finish")
+    task = get(api, f"/api/v1/tasks/{failed.id}")
+    check, after = stage_named(task, "check"), stage_named(task, "finish")
     assert task["status"] == "failed"
-    assert "参考文件缺失" in failed["error_message"]
-    assert failed["failure_category"] == "transient"
-    assert failed["duration_seconds"] > 0
+    assert "参考文件缺失" in check["error_message"]
+    assert check["failure_category"] == "transient"
+    assert check["duration_seconds"] > 0
     assert (after["status"], after["started_at"]) == ("pending", None)
 
 
@@ -91,18 +92,17 @@ def test_an_ordinary_error_comes_with_its_traceback(platform: LivePlatform, api:
     assert "sample_pipelines.py" in stage["error_message"]
 
 
-def test_times_are_naive_and_mean_utc(platform: LivePlatform, api: httpx.Client) -> None:
+def test_times_are_naive_and_mean_utc(api: httpx.Client, completed: Task) -> None:
     """Times have microseconds and no offset, and equal the store's UTC times."""
-    task = platform.run("ok", "completed")
-    shown = get(api, f"/api/v1/tasks/{task.id}")
-    assert shown["created_at"] == task.created_at.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    shown = get(api, f"/api/v1/tasks/{completed.id}")
+    assert shown["created_at"] == completed.created_at.strftime("%Y-%m-%dT%H:%M:%S.%f")
     for text in (shown["completed_at"], *(stage["started_at"] for stage in shown["stages"])):
         assert datetime.fromisoformat(text).tzinfo is None
 
 
-def test_totals_count_completed_stages_only(platform: LivePlatform, api: httpx.Client) -> None:
+def test_totals_count_completed_stages_only(api: httpx.Client, failed: Task) -> None:
     """Tokens of the completed stage count, the failed one adds nothing."""
-    task = get(api, f"/api/v1/tasks/{platform.failed().id}")
+    task = get(api, f"/api/v1/tasks/{failed.id}")
     assert (task["total_tokens"], task["total_cost_rmb"]) == (10, 0.0)
 
 
@@ -153,12 +153,12 @@ def test_titles_are_found_by_any_part(platform: LivePlatform, api: httpx.Client,
     assert other not in found
 
 
-def test_the_list_filters_by_status_and_project(platform: LivePlatform, api: httpx.Client) -> None:
+def test_the_list_filters_by_status_and_project(platform: LivePlatform, api: httpx.Client, failed: Task) -> None:
     """Each filter keeps what has that value and nothing else."""
-    failed, project = platform.failed().id, f"project-{uuid4().hex}"
-    mine = platform.run("ok", "completed", project_id=project).id
+    project = f"project-{uuid4().hex}"
+    mine = platform.submit("ok", project_id=project)
     by_status = get(api, "/api/v1/tasks", status="failed", page_size=200)["items"]
-    assert failed in {item["id"] for item in by_status}
+    assert failed.id in {item["id"] for item in by_status}
     assert {item["status"] for item in by_status} == {"failed"}
     assert [item["id"] for item in get(api, "/api/v1/tasks", project_id=project)["items"]] == [mine]
     assert get(api, "/api/v1/tasks", project_id=project, status="failed")["items"] == []
@@ -185,13 +185,12 @@ def test_unknown_tasks_are_404(api: httpx.Client, task_id: str, suffix: str) -> 
     assert answer.json()["detail"] in {"Task not found", "Not Found"}
 
 
-def test_logs_have_every_field_in_order(platform: LivePlatform, api: httpx.Client) -> None:
+def test_logs_have_every_field_in_order(api: httpx.Client, failed: Task) -> None:
     """Rows of a task stand in order of `event_seq` and carry what the stage printed, as it printed it."""
-    task = platform.failed()
-    page = get(api, "/api/v1/task-logs", task=task.id)
+    page = get(api, "/api/v1/task-logs", task=failed.id)
     assert (page["page"], page["page_size"]) == (1, 50)
     assert page["total"] == len(page["items"])
-    assert all(row.keys() >= LOG_FIELDS and row["task_id"] == task.id for row in page["items"])
+    assert all(row.keys() >= LOG_FIELDS and row["task_id"] == failed.id for row in page["items"])
     sequence = [row["event_seq"] for row in page["items"]]
     assert sequence == sorted(set(sequence))
     printed = {(row["event_type"], row["result"]) for row in page["items"] if row["stage_name"] == "check"}
@@ -199,12 +198,11 @@ def test_logs_have_every_field_in_order(platform: LivePlatform, api: httpx.Clien
     assert ("stderr", "缺少文件") in printed
 
 
-def test_logs_of_one_stage_and_source(platform: LivePlatform, api: httpx.Client) -> None:
+def test_logs_of_one_stage_and_source(api: httpx.Client, failed: Task) -> None:
     """`stage` and `event_source` keep their rows and nothing else."""
-    task = platform.failed()
-    rows = get(api, "/api/v1/task-logs", task=task.id, stage="check", event_source="stage")["items"]
+    rows = get(api, "/api/v1/task-logs", task=failed.id, stage="check", event_source="stage")["items"]
     assert {(row["stage_name"], row["event_source"]) for row in rows} == {("check", "stage")}
-    assert get(api, "/api/v1/task-logs", task=task.id, stage="no such stage")["items"] == []
+    assert get(api, "/api/v1/task-logs", task=failed.id, stage="no such stage")["items"] == []
 
 
 def test_logs_are_paged(platform: LivePlatform, api: httpx.Client) -> None:
@@ -335,32 +333,31 @@ def test_attempts_survive_a_retry(platform: LivePlatform, api: httpx.Client) -> 
     assert answer["total"] == len(answer["items"]) == 4
 
 
-def test_stage_retries_of_unknown_things_are_404(platform: LivePlatform, api: httpx.Client) -> None:
+def test_stage_retries_of_unknown_things_are_404(
+    platform: LivePlatform, api: httpx.Client, failed: Task, completed: Task
+) -> None:
     """Unknown task, unknown stage, and a stage of another task."""
-    task, other = platform.failed(), platform.failed()
-    foreign = platform.stage(other.id, "check").id
+    foreign = platform.stage(completed.id, "read").id
     for task_id, stage_id, detail in (
         ("nope", foreign, "Task not found"),
-        (task.id, "nope", "Stage not found"),
-        (task.id, foreign, "Stage not found"),
-        (task.id, "check", "Stage not found"),
+        (failed.id, "nope", "Stage not found"),
+        (failed.id, foreign, "Stage not found"),
+        (failed.id, "check", "Stage not found"),
     ):
         answer = retry(api, task_id, stage_id)
         assert (answer.status_code, answer.json()["detail"]) == (404, detail)
 
 
-def test_a_task_that_has_not_failed_is_not_retried(platform: LivePlatform, api: httpx.Client) -> None:
+def test_a_task_that_has_not_failed_is_not_retried(api: httpx.Client, completed: Task) -> None:
     """Completed, and waiting again after a retry: 400, saying the status."""
-    completed = platform.run("ok", "completed")
     answer = retry(api, completed.id, completed.stages[0].id)
     assert (answer.status_code, answer.json()["detail"]) == (400, "task status is completed")
 
 
-def test_a_stage_that_has_not_failed_is_not_retried(platform: LivePlatform, api: httpx.Client) -> None:
+def test_a_stage_that_has_not_failed_is_not_retried(platform: LivePlatform, api: httpx.Client, failed: Task) -> None:
     """A completed stage and one that never began, in a failed task: 400 in the contract's words."""
-    task = platform.failed()
     for name in ("load", "finish"):
-        answer = retry(api, task.id, platform.stage(task.id, name).id)
+        answer = retry(api, failed.id, platform.stage(failed.id, name).id)
         assert (answer.status_code, answer.json()["detail"]) == (400, "Target stage status is not failed")
 
 
@@ -400,9 +397,9 @@ def test_one_of_many_racing_retries_wins(platform: LivePlatform, api: httpx.Clie
     assert platform.wait(task.id, "failed").stages[1].retry_count == 1
 
 
-def test_a_batch_answers_for_each_task(platform: LivePlatform, api: httpx.Client) -> None:
+def test_a_batch_answers_for_each_task(platform: LivePlatform, api: httpx.Client, completed: Task) -> None:
     """Mixed batch: 200, items in the order asked, refusals with their reasons, and only the failed stage reset."""
-    good, completed = platform.failed(), platform.run("ok", "completed")
+    good = platform.failed()
     answer = api.post("/api/v1/tasks/retry-batch", json={"task_ids": [completed.id, good.id, "nope"]})
     body = answer.json()
     assert answer.status_code == 200
@@ -424,9 +421,9 @@ def test_a_task_named_twice_in_a_batch_is_retried_once(platform: LivePlatform, a
     assert platform.wait(task.id, "failed").stages[1].retry_count == 1
 
 
-def test_a_batch_minds_expected_attempts(platform: LivePlatform, api: httpx.Client) -> None:
+def test_a_batch_minds_expected_attempts(platform: LivePlatform, api: httpx.Client, failed: Task) -> None:
     """A task whose attempt number moved is refused inside the batch; one without expectation is retried."""
-    moved, plain = platform.failed(), platform.failed()
+    moved, plain = failed, platform.failed()
     body = {"task_ids": [moved.id, plain.id], "expected_retry_counts": {moved.id: 5}}
     items = api.post("/api/v1/tasks/retry-batch", json=body).json()["items"]
     assert [item["success"] for item in items] == [False, True]
@@ -468,9 +465,9 @@ def test_a_clone_has_no_lineage(platform: LivePlatform, api: httpx.Client) -> No
     assert api.post("/api/v1/tasks/nope/clone").status_code == 404
 
 
-def test_a_retry_of_all_failed_stages(platform: LivePlatform, api: httpx.Client) -> None:
+def test_a_retry_of_all_failed_stages(platform: LivePlatform, api: httpx.Client, completed: Task) -> None:
     """`/retry` resets every failed stage and is refused for a task that has none."""
-    task, completed = platform.failed(), platform.run("ok", "completed")
+    task = platform.failed()
     answer = api.post(f"/api/v1/tasks/{task.id}/retry")
     assert answer.status_code == 200
     assert [stage["retry_count"] for stage in answer.json()["stages"]] == [0, 1, 0]

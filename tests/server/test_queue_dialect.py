@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from retry_toolkit.server.records import Task
 from tests.live import LivePlatform
 
 ROW_FIELDS = {
@@ -18,7 +19,7 @@ ROW_FIELDS = {
     *("parent_task_id", "retry_count", "retried_task_ids"),
 }
 DETAIL_FIELDS = {"error_detail", "params", "input_dir", "output_dir", "log_dir", "status_history"}
-INPUTS = {"a.csv": b"id,value\n1,2\n", "数据.bin": bytes(range(256))}
+INPUTS = {"a.csv": b"id,value\n1,2\n", "数据.bin": bytes(range(256))}  # as of the fixture `completed`
 
 
 def get(api: httpx.Client, path: str, **params: object) -> Any:
@@ -48,11 +49,13 @@ def test_the_list_is_paged_newest_first(platform: LivePlatform, api: httpx.Clien
     assert [item["task_id"] for item in second["items"]] == made[:1]
 
 
-def test_statuses_are_the_queue_s_words(platform: LivePlatform, api: httpx.Client) -> None:
+def test_statuses_are_the_queue_s_words(
+    platform: LivePlatform, api: httpx.Client, completed: Task, failed: Task
+) -> None:
     """Completed is SUCCESS, failed FAILURE, running RUNNING, cancelled CANCELLED."""
     running = platform.submit("slow")
     platform.wait(running, "running")
-    ids = {"SUCCESS": platform.run("ok", "completed").id, "FAILURE": platform.failed().id, "RUNNING": running}
+    ids = {"SUCCESS": completed.id, "FAILURE": failed.id, "RUNNING": running}
     for status, task_id in ids.items():
         assert get(api, f"/api/tasks/{task_id}")["status"] == status
     api.post(f"/api/tasks/{running}/stop")
@@ -60,30 +63,27 @@ def test_statuses_are_the_queue_s_words(platform: LivePlatform, api: httpx.Clien
 
 
 @pytest.mark.parametrize("word", ["FAILURE", "failure", "FAILED"])
-def test_the_list_filters_by_any_word_of_a_status(platform: LivePlatform, api: httpx.Client, word: str) -> None:
+def test_the_list_filters_by_any_word_of_a_status(api: httpx.Client, failed: Task, word: str) -> None:
     """Synonyms of the dialect find the same tasks."""
-    failed = platform.failed(title=f"by status {uuid4().hex}")
     items = get(api, "/api/tasks", status=word, title=failed.title)["items"]
-    assert [item["task_id"] for item in items] == [failed.id]
-    assert get(api, "/api/tasks", status="SUCCESS", title=failed.title)["items"] == []
+    assert failed.id in [item["task_id"] for item in items]
+    assert {item["status"] for item in items} == {"FAILURE"}
 
 
-def test_times_are_epoch_seconds(platform: LivePlatform, api: httpx.Client) -> None:
+def test_times_are_epoch_seconds(api: httpx.Client, completed: Task) -> None:
     """`created_at` and the history are seconds since 1970, durations are seconds."""
-    task = platform.run("ok", "completed")
-    shown = get(api, f"/api/tasks/{task.id}/detail")
-    assert shown["created_at"] == pytest.approx(task.created_at.timestamp(), abs=1e-5)
+    shown = get(api, f"/api/tasks/{completed.id}/detail")
+    assert shown["created_at"] == pytest.approx(completed.created_at.timestamp(), abs=1e-5)
     assert shown["duration"] == shown["elapsed_seconds"]
-    assert shown["duration"] == pytest.approx(sum(stage.duration_seconds or 0 for stage in task.stages))
+    assert shown["duration"] == pytest.approx(sum(stage.duration_seconds or 0 for stage in completed.stages))
     times = [change["timestamp"] for change in shown["status_history"]]
     assert times == sorted(times)
-    assert times[0] == pytest.approx(task.created_at.timestamp(), abs=1e-5)
+    assert times[0] == pytest.approx(completed.created_at.timestamp(), abs=1e-5)
 
 
-def test_the_detail_has_everything(platform: LivePlatform, api: httpx.Client) -> None:
+def test_the_detail_has_everything(api: httpx.Client, failed: Task) -> None:
     """Parameters, directories, the history with its error, and the full error."""
-    task = platform.failed(params={"answer": 42})
-    shown = get(api, f"/api/tasks/{task.id}/detail")
+    shown = get(api, f"/api/tasks/{failed.id}/detail")
     assert shown.keys() >= ROW_FIELDS | DETAIL_FIELDS
     assert shown["params"]["answer"] == 42
     assert Path(shown["input_dir"]).is_dir()
@@ -96,14 +96,13 @@ def test_the_detail_has_everything(platform: LivePlatform, api: httpx.Client) ->
     assert "参考文件缺失" in shown["message"]
 
 
-def test_names_and_progress(platform: LivePlatform, api: httpx.Client) -> None:
+def test_names_and_progress(api: httpx.Client, completed: Task, failed: Task) -> None:
     """The display name is the title, the job name the pipeline; progress counts completed stages."""
-    task = platform.failed(title="夜间作业")
-    shown = get(api, f"/api/tasks/{task.id}")
+    shown = get(api, f"/api/tasks/{failed.id}")
     assert (shown["display_name"], shown["job_name"]) == ("夜间作业", "gated")
     progress = {"progress_percent": 33.3, "current_pass": 2, "total_passes": 3, "message": "check"}
     assert shown["progress_info"] == progress
-    done = get(api, f"/api/tasks/{platform.run('ok', 'completed').id}")
+    done = get(api, f"/api/tasks/{completed.id}")
     assert done["progress_info"]["progress_percent"] == 100.0
 
 
@@ -192,9 +191,9 @@ def test_lineage_counts_along_the_chain(platform: LivePlatform, api: httpx.Clien
     assert shown[second]["retried_task_ids"] == [third]
 
 
-def test_what_has_ended_can_be_retried_as_a_whole(platform: LivePlatform, api: httpx.Client) -> None:
+def test_what_has_ended_can_be_retried_as_a_whole(platform: LivePlatform, api: httpx.Client, completed: Task) -> None:
     """A completed and a cancelled task may run again on purpose; a running one may not."""
-    retry(api, platform.run("ok", "completed").id)
+    retry(api, completed.id)
     running = platform.submit("slow")
     platform.wait(running, "running")
     refused = api.post(f"/api/tasks/{running}/retry")
@@ -265,11 +264,10 @@ def test_a_running_task_is_not_deleted(platform: LivePlatform, api: httpx.Client
     assert api.post(f"/api/tasks/{task_id}/stop").status_code == 200
 
 
-def test_outputs_are_listed_and_sent(platform: LivePlatform, api: httpx.Client) -> None:
+def test_outputs_are_listed_and_sent(api: httpx.Client, completed: Task) -> None:
     """What completed stages left is listed with working addresses, and is sent as a download with its very bytes."""
-    task = platform.run("ok", "completed", files=INPUTS)
-    shown = get(api, f"/api/tasks/{task.id}/outputs")
-    assert shown["task_id"] == task.id
+    shown = get(api, f"/api/tasks/{completed.id}/outputs")
+    assert shown["task_id"] == completed.id
     assert Path(shown["base_dir"]).is_dir()
     assert [file["name"] for file in shown["files"]] == ["read/a.csv", "read/数据.bin"]
     assert [entry["size_bytes"] for entry in shown["file_entries"]] == [len(INPUTS["a.csv"]), 256]

@@ -40,7 +40,7 @@ from retry_toolkit.server.wire.requests import BatchRetryRequest, StageRetryRequ
 router = APIRouter(prefix="/api/v1", tags=["Pipeline dialect"])
 
 StatusFilter = Annotated[
-    TaskStatus | Literal["planning", ""], Query(description="Only tasks of this status; empty for all.")
+    Literal[TaskStatus, "planning", ""], Query(description="Only tasks of this status; empty for all.")
 ]
 
 
