@@ -1,7 +1,7 @@
 """UI texts in English and Chinese, and how amounts are written.
 
-Texts live in `locales/<language>.toml`, one key a text and the same keys in every language. A key whose wording depends on an
-amount is a table of `one` and `other`, chosen by the value `n`. Values are inserted as they are: a value is never a template.
+Texts live in `locales/<language>.toml`, one key a text and the same keys in every language. A key that depends on an
+amount is a table of `one` and `other`, chosen by the value `n`. Values are inserted as they are, never as templates.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ LanguageCode = Literal["en", "zh"]
 LANGUAGES: Final[tuple[LanguageCode, ...]] = ("en", "zh")
 MISSING: Final = "–"
 
-_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+# Voilà hands the browser's languages to the kernel; without it the locale decides.
+_LANGUAGE_VARIABLES = ("HTTP_ACCEPT_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _BYTE_STEP = 1000
 _UNROUNDED_BELOW = 10
 _MINUTE_S = 60
@@ -41,16 +42,16 @@ def _flat(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str | dict[s
 
 
 def locale_language(environ: Mapping[str, str] = os.environ) -> LanguageCode:
-    """Language that the locale variables ask for: `zh` where they say Chinese, else `en`."""
-    wanted = next((environ[name] for name in _LOCALE_VARIABLES if environ.get(name)), "")
-    return "zh" if wanted.lower().startswith("zh") else "en"
+    """The language of the browser where it is known, else of the locale: `zh` for Chinese, else `en`."""
+    wanted = next((environ[name] for name in _LANGUAGE_VARIABLES if environ.get(name)), "")
+    return "zh" if wanted.strip().lower().startswith("zh") else "en"
 
 
 class Texts:
     """The texts of one language: call it with a key and the values that the text names.
 
     Args:
-        language: `en`, `zh`, or `auto` for what the locale variables ask for.
+        language: `en`, `zh`, or `auto` for the browser's where it is known, else the locale's.
     """
 
     def __init__(self, language: Literal["auto", "en", "zh"] = "auto") -> None:

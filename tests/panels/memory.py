@@ -120,7 +120,7 @@ def _stage(
 class MemoryPlatform:
     """Tasks by id, newest first as given.
 
-    Retried tasks wait; each `advance()` takes every waiting or running one a step further, to `results` (succeeded if not named).
+    Retried tasks wait; each `advance()` takes each one that waits or runs on, to its `results` (succeeded if unnamed).
     `refusals` maps a task to the words of a refusal, `breaks` a method to an error that it raises once.
     """
 

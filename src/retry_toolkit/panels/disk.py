@@ -46,8 +46,7 @@ class DiskView:
         texts, cost = self._session.texts, self._disk.cost
         top = None if cost is None or cost.by_root.empty else cost.by_root.head(SHOWN_ROOTS)
         self._head.show(el("div", self._build_head(texts, cost)), language=texts.language)
-        charted = top is not None and bool((top["extra_bytes"] + top["saved_bytes"].fillna(0)).sum())
-        self._chart.children = (chart_disk_cost(texts, top),) if charted else ()
+        self._chart.children = () if top is None or not _costs(top) else (chart_disk_cost(texts, top),)
         self._table.show(*([_table_node(texts, top)] if top is not None else []), language=texts.language)
 
     def _build_head(self, texts: Texts, cost: DiskCost | None) -> list[Child]:
@@ -72,6 +71,11 @@ class DiskView:
         if cost.left_out:
             lines.append(el("p", texts("disk.left_out", n=cost.left_out), cls="fd-warning"))
         return lines
+
+
+def _costs(top: pd.DataFrame) -> bool:
+    """Whether there is anything to draw: of unknown sizes there is not."""
+    return bool((top["extra_bytes"] + top["saved_bytes"].fillna(0)).sum())
 
 
 def _table_node(texts: Texts, top: pd.DataFrame) -> Node:

@@ -16,7 +16,8 @@ from retry_toolkit.settings import load_settings
 def connect_operator(origin: str, token: str) -> Platform:
     """The same platform with `token`, but only where it asks for tokens.
 
-    A platform that asks for none takes any token: a page that was published to be read would be open to every word typed in.
+    A platform that asks for none takes any token: a page that was published to be read would be open to every word that
+    is typed in.
 
     Raises:
         Unsupported: The platform asks for no token.

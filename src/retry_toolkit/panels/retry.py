@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from retry_toolkit.panels.confirmations import confirmation_node
 from retry_toolkit.panels.outcomes import outcome_node
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.proposals import BatchProposal, Proposal, StageProposal, WholeProposal
+from retry_toolkit.panels.state.proposals import BatchProposal, StageProposal, WholeProposal
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el
@@ -48,7 +49,7 @@ class RetryBarView:
         texts, proposal = self._session.texts, self._retry.proposal
         parts: list[Child] = [self._build_bar(texts)]
         if isinstance(proposal, BatchProposal):
-            parts.append(_confirmation(texts, proposal))
+            parts.append(confirmation_node(texts, proposal))
         if self._retry.batch_outcome is not None:
             parts.append(outcome_node(texts, self._retry.batch_outcome))
         self._fragment.show(el("div", *parts), language=texts.language)
@@ -132,7 +133,7 @@ class TaskActionsView:
             return
         parts: list[Child] = [self._build_buttons(texts)]
         if isinstance(proposal, StageProposal | WholeProposal):
-            parts.append(_confirmation(texts, proposal))
+            parts.append(confirmation_node(texts, proposal))
         if self._retry.task_outcome is not None:
             parts.append(outcome_node(texts, self._retry.task_outcome))
         self._fragment.show(el("div", *parts, cls="fd-actions"), language=texts.language)
@@ -169,113 +170,4 @@ def _reasons(texts: Texts, blocks: dict[str, str | None]) -> Child:
         el("p", texts(f"block.{block}"), cls="fd-muted fd-why", id=f"fd-why-{kind}")
         for kind, block in blocks.items()
         if block is not None and block != "sending"
-    ]
-
-
-def _confirmation(texts: Texts, proposal: Proposal) -> Node:
-    """What will happen, before anything is sent."""
-    if isinstance(proposal, StageProposal):
-        title, body, sure = (
-            texts("confirm.stage_title", stage=proposal.stage),
-            _stage_lines(texts, proposal),
-            "confirm.stage_yes",
-        )
-    elif isinstance(proposal, BatchProposal):
-        count = len(proposal.task_ids)
-        title, body, sure = (
-            texts("confirm.batch_title", n=count, count=texts.count(count)),
-            _batch_lines(texts, proposal),
-            "confirm.batch_yes",
-        )
-    else:
-        title, body, sure = texts("confirm.whole_title"), _whole_lines(texts, proposal), "confirm.whole_yes"
-    return el(
-        "section",
-        el("h3", title),
-        *body,
-        el(
-            "div",
-            button(texts(sure), action="confirm", value=proposal.key, cls="fd-button fd-primary"),
-            button(texts("action.cancel"), action="cancel", cls="fd-button"),
-            cls="fd-buttons",
-        ),
-        cls="fd-confirm",
-        aria_label=title,
-        data_key=f"confirm-{proposal.kind}",
-    )
-
-
-def _stage_lines(texts: Texts, proposal: StageProposal) -> list[Node]:
-    number = proposal.retry_count + 1
-    limit = proposal.retry_limit
-    return [
-        el(
-            "ul",
-            el("li", texts("confirm.stage_reset", stage=proposal.stage)),
-            el("li", texts("confirm.stage_kept", stages=texts.join(proposal.kept))) if proposal.kept else None,
-            el("li", texts("confirm.stage_after", stages=texts.join(proposal.after))) if proposal.after else None,
-            el(
-                "li",
-                texts("confirm.attempt", n=number)
-                if limit is None
-                else texts("confirm.attempt_of", n=number, limit=limit),
-            ),
-        )
-    ]
-
-
-def _batch_lines(texts: Texts, proposal: BatchProposal) -> list[Node]:
-    refused = [
-        el("li", texts("confirm.batch_refused", n=count, count=texts.count(count), reason=texts(f"refusal.{reason}")))
-        for reason, count in sorted(proposal.refused.items(), key=lambda pair: -pair[1])
-    ]
-    count = len(proposal.task_ids)
-    return [el("ul", el("li", texts("confirm.batch_sent", n=count, count=texts.count(count))), *refused)]
-
-
-def _whole_lines(texts: Texts, proposal: WholeProposal) -> list[Node]:
-    count = proposal.file_count
-    size = texts.size(proposal.total_bytes)
-    known = (
-        {True: "confirm.copies", False: "confirm.links"}
-        if count is not None
-        else {True: "confirm.copies_unknown", False: "confirm.links_unknown"}
-    )
-    options = [
-        el(
-            "label",
-            el(
-                "input",
-                type="radio",
-                name=f"fd-files-{proposal.task_id}",
-                data_action="files",
-                data_value="copy" if copy else "link",
-                data_checked=copy == proposal.copy_files,
-            ),
-            el(
-                "span",
-                texts(known[copy], n=count, size=size),
-                el("span", texts(f"confirm.{'copy' if copy else 'link'}_note"), cls="fd-muted"),
-            ),
-            cls="fd-option",
-        )
-        for copy in (True, False)
-    ]
-    return [
-        el("p", texts("confirm.whole_question")),
-        el("div", *options, cls="fd-options", role="radiogroup", aria_label=texts("confirm.files")),
-        el("p", texts("confirm.missing", n=proposal.missing), cls="fd-warning") if proposal.missing else None,
-        el(
-            "label",
-            el("span", texts("confirm.name")),
-            el(
-                "input",
-                type="text",
-                data_action="name",
-                placeholder=texts("confirm.name_hint", name=proposal.name),
-                maxlength="200",
-                autocomplete="off",
-            ),
-            cls="fd-field-inline",
-        ),
     ]

@@ -165,7 +165,7 @@ def _labels(texts: Texts, window: Window, rows: int) -> dict[str, str]:
 
 def _row(texts: Texts, row: Mapping[Any, Any], *, index: int, selected: bool, pinned: bool) -> dict[str, Any]:
     known = {key: None if pd.isna(value) else value for key, value in row.items()}
-    name = clipped(known["name"] or known["task_id"], _LONGEST["name"])
+    name = clipped(str(known["name"] or known["task_id"]), _LONGEST["name"])
     created = known["created_at"]
     return {
         "id": known["task_id"],
@@ -188,12 +188,15 @@ def _row(texts: Texts, row: Mapping[Any, Any], *, index: int, selected: bool, pi
     }
 
 
-def _notes(texts: Texts, row: Mapping[Any, Any]) -> list[str]:
-    """The lineage of a task in words: whose retry it is, and how often it was retried itself."""
-    notes = []
+def _notes(texts: Texts, row: Mapping[Any, Any]) -> list[list[str]]:
+    """The lineage of a task in words: whose retry it is, and how often it was retried itself.
+
+    A note is two parts, of which only the first may be cut: an id is long, and what follows it is the point.
+    """
+    notes: list[list[str]] = []
     if row["parent_id"] is not None:
-        parent = texts("lineage.retry_of", parent=clipped(row["parent_id"], _LONGEST["id"]))
-        notes.append(f"{texts('lineage.retry_number', n=row['depth'])} · {parent}" if row["depth"] else parent)
+        parent = texts("lineage.retry_of", parent=clipped(str(row["parent_id"]), _LONGEST["id"]))
+        notes.append([parent, f" · {texts('lineage.retry_number', n=row['depth'])}" if row["depth"] else ""])
     if row["children"]:
-        notes.append(texts("lineage.retried", n=row["children"]))
+        notes.append([texts("lineage.retried", n=row["children"]), ""])
     return notes

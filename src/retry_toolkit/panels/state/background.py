@@ -25,7 +25,7 @@ class Background(Protocol):
 
 
 class ThreadBackground:
-    """One daemon thread for each piece of work; results come back on the event loop that was running when this was made.
+    """One daemon thread for each piece of work; results come back on the event loop that ran when this was made.
 
     Without such a loop (a plain script) results are handed over in the thread itself.
     """

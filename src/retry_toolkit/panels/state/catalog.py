@@ -87,10 +87,10 @@ def _joined(new: pd.DataFrame, old: pd.DataFrame, task_id: str) -> pd.DataFrame:
 
 
 class CatalogState(HasTraits):
-    """Loads the catalog; `loading` with `read` tasks so far, or the `problem` of the last try beside what was loaded before."""
+    """Loads the catalog: `loading` with `read` tasks so far, or the `problem` of the last try."""
 
-    catalog: Catalog | None = Instance(Catalog, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    problem: Problem | None = Instance(Problem, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    catalog = Instance(Catalog, allow_none=True)
+    problem = Instance(Problem, allow_none=True)
     loading = Bool()
     read = Int()
 

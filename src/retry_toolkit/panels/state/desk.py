@@ -33,7 +33,7 @@ class DeskState(HasTraits):
         pause: Waits so many seconds between two looks at a watched task.
     """
 
-    figures: Figures | None = Instance(Figures, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    figures = Instance(Figures, allow_none=True)
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class DeskState(HasTraits):
                 self.disk.load()
 
     def _sent(self, outcome: Outcome) -> None:
-        """After a stage retry the task, the lists and the figures are read again; after a batch the lists and the figures."""
+        """A stage retry has the task, the lists and the figures read again, a batch the lists and the figures."""
         self.table.keep(item.task_id for item in outcome.items)
         if outcome.new_task_id is not None:
             self.table.pin(outcome.new_task_id)

@@ -40,8 +40,8 @@ def describe_roots(by_root: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
 class DiskState(HasTraits):
     """`cost` of the lineages of the catalog; None until it was read, or where the platform keeps no files."""
 
-    cost: DiskCost | None = Instance(DiskCost, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    problem: Problem | None = Instance(Problem, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    cost = Instance(DiskCost, allow_none=True)
+    problem = Instance(Problem, allow_none=True)
     loading = Bool()
 
     def __init__(self, session: Session, catalog: CatalogState) -> None:

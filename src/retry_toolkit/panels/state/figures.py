@@ -9,7 +9,7 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Counts of tasks; `recovered` are tasks that succeeded after a stage retry, and lineages that a whole retry mended."""
+    """Counts of tasks; `recovered` are tasks that a stage retry mended, and lineages that a whole retry did."""
 
     total: int
     failed: int

@@ -27,7 +27,7 @@ class Tree:
 class LineageState(HasTraits):
     """`tree` follows the open task and the catalog; None while no task is open or the task is not known."""
 
-    tree: Tree | None = Instance(Tree, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    tree = Instance(Tree, allow_none=True)
 
     def __init__(self, catalog: CatalogState, report: ReportState) -> None:
         super().__init__()
@@ -56,4 +56,4 @@ def _nearest(members: pd.DataFrame, task_id: str) -> pd.DataFrame:
     """The tasks whose depth is closest to that of `task_id`, itself first."""
     depth = members.loc[members["task_id"] == task_id, "depth"].iloc[0]
     distance = (members["depth"] - depth).abs().where(members["task_id"] != task_id, -1)
-    return members.loc[distance.sort_values(kind="stable").index[:DRAWN_AT_MOST]]
+    return members.reindex(distance.sort_values(kind="stable").index[:DRAWN_AT_MOST])

@@ -1,4 +1,4 @@
-"""What a retry would do, as a value that waits for the user's yes; and for which reason an action is not open at all."""
+"""What a retry would do, as a value that waits for the user's yes; and for which reason an action is closed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,20 @@ def new_key() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageProposal:
+class Proposal:
+    """A retry that waits for its confirmation; each is an intent of its own, with its own idempotency `key`."""
+
+    kind: ClassVar[Kind]
+    key: str = field(default_factory=new_key)
+
+    @property
+    def subjects(self) -> Mapping[str, str]:
+        """Names of the tasks that it is about, by id."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageProposal(Proposal):
     """Reset one failed stage; `kept` stages stay as they are, `after` run behind it."""
 
     kind: ClassVar[Kind] = "stage"
@@ -36,18 +49,26 @@ class StageProposal:
     after: tuple[str, ...]
     retry_count: int
     retry_limit: int | None
-    key: str = field(default_factory=new_key)
+
+    @property
+    def subjects(self) -> Mapping[str, str]:
+        """The one task."""
+        return {self.task_id: self.name}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchProposal:
+class BatchProposal(Proposal):
     """Reset the earliest failed stage of each of `retry_counts`; `refused` counts what is left out, by reason."""
 
     kind: ClassVar[Kind] = "batch"
     retry_counts: Mapping[str, int | None]
     names: Mapping[str, str]
     refused: Mapping[str, int]
-    key: str = field(default_factory=new_key)
+
+    @property
+    def subjects(self) -> Mapping[str, str]:
+        """Every task that will be sent."""
+        return self.names
 
     @property
     def task_ids(self) -> tuple[str, ...]:
@@ -56,7 +77,7 @@ class BatchProposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WholeProposal:
+class WholeProposal(Proposal):
     """Make a new task of an old one; sizes are None where the platform cannot tell."""
 
     kind: ClassVar[Kind] = "whole"
@@ -69,7 +90,11 @@ class WholeProposal:
     total_bytes: int | None
     missing: int
     retention_until: datetime | None
-    key: str = field(default_factory=new_key)
+
+    @property
+    def subjects(self) -> Mapping[str, str]:
+        """The one task."""
+        return {self.task_id: self.name}
 
     def varied(self, *, copy_files: bool | None = None, new_name: str | None = None) -> WholeProposal:
         """The same with another choice: another intent, so another key."""
@@ -79,9 +104,6 @@ class WholeProposal:
             new_name=self.new_name if new_name is None else new_name,
             key=new_key(),
         )
-
-
-Proposal = StageProposal | BatchProposal | WholeProposal
 
 
 def propose_stage(task: TaskRecord, stage: StageRecord) -> StageProposal:
@@ -100,7 +122,7 @@ def propose_stage(task: TaskRecord, stage: StageRecord) -> StageProposal:
 
 
 def propose_batch(rows: pd.DataFrame, selected: int) -> BatchProposal:
-    """Retry those of `rows` (of the tasks frame) that failed and may be retried; what is not in the frame is counted as gone."""
+    """Retry what of `rows` (tasks) failed and may be retried; `selected` tasks without a row are gone."""
     sent = rows[(rows["status"] == "failed") & rows["retryable"].fillna(False)]
     left = rows.drop(index=sent.index)
     reasons = left["refusal"].astype("str").where(left["status"] == "failed", "not_failed").fillna("unsupported")
@@ -118,7 +140,7 @@ def propose_batch(rows: pd.DataFrame, selected: int) -> BatchProposal:
 
 
 def propose_whole(task: TaskRecord, files: TaskFiles | None) -> WholeProposal:
-    """Run `task` again as a new one, with `files` as they are now (None is unknown); copying is the safe choice, so the first."""
+    """Run `task` again as a new one, with `files` as they are now (None: unknown); copying is the safe choice."""
     sizes = [file.size_bytes for file in files.files if file.exists is not False] if files else []
     known = [size for size in sizes if size is not None]
     return WholeProposal(

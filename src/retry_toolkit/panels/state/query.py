@@ -73,7 +73,7 @@ def matching(tasks: pd.DataFrame, filters: Filters) -> Mask:
 
 
 def _has_category(column: pd.Series, wanted: str) -> Mask:
-    code = column.cat.categories.get_indexer([wanted])[0]
+    code = column.cat.categories.get_indexer(pd.Index([wanted]))[0]
     return np.asarray(column.cat.codes == code) if code >= 0 else np.zeros(len(column), dtype=np.bool_)
 
 

@@ -35,13 +35,13 @@ class _Reading:
 class ReportState(HasTraits):
     """`task` is the last state read of `task_id`; `stage_id` the stage that is looked at."""
 
-    task_id: str | None = Unicode(None, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    task: TaskRecord | None = Instance(TaskRecord, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    stage_id: str | None = Unicode(None, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    attempts: tuple[AttemptRecord, ...] = Tuple()  # type: ignore[assignment]  # a trait stands for its value
-    log: LogTail = Instance(LogTail, args=())  # type: ignore[assignment]  # a trait stands for its value
-    problem: Problem | None = Instance(Problem, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    log_problem: Problem | None = Instance(Problem, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    task_id = Unicode(None, allow_none=True)
+    task = Instance(TaskRecord, allow_none=True)
+    stage_id = Unicode(None, allow_none=True)
+    attempts = Tuple()
+    log = Instance(LogTail, args=())
+    problem = Instance(Problem, allow_none=True)
+    log_problem = Instance(Problem, allow_none=True)
     loading = Bool()
     log_loading = Bool()
 

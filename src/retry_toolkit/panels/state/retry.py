@@ -39,11 +39,11 @@ class RetryState(HasTraits):
     `task_outcome` is what became of the last retry of the open task, `batch_outcome` of the last selection.
     """
 
-    proposal: Proposal | None = Instance(object, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    preparing: str | None = Unicode(None, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    proposal = Instance(Proposal, allow_none=True)
+    preparing = Unicode(None, allow_none=True)
     sending = Bool()
-    task_outcome: Outcome | None = Instance(Outcome, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
-    batch_outcome: Outcome | None = Instance(Outcome, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    task_outcome = Instance(Outcome, allow_none=True)
+    batch_outcome = Instance(Outcome, allow_none=True)
 
     def __init__(self, session: Session, catalog: CatalogState, table: TableState, report: ReportState) -> None:
         super().__init__()
@@ -203,8 +203,11 @@ class RetryState(HasTraits):
 
     def _broke(self, proposal: Proposal, error: Exception) -> None:
         """Something that nobody planned for: it may have happened before or after the sending."""
-        names = proposal.names if isinstance(proposal, BatchProposal) else {proposal.task_id: proposal.name}
-        items = (Item(task_id=key, name=name, verdict="unclear", problem=explain(error)) for key, name in names.items())
+        problem = explain(error)
+        items = (
+            Item(task_id=task_id, name=name, verdict="unclear", problem=problem)
+            for task_id, name in proposal.subjects.items()
+        )
         self._sent(Outcome(kind=proposal.kind, items=tuple(items), error=error))
 
     def _settle(self, watch_id: str, verdict: Verdict) -> None:

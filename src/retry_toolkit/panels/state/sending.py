@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
 from retry_toolkit.errors import NotSent, RetryToolkitError, UnclearOutcome
@@ -69,7 +70,9 @@ def send(writer: Platform, reader: Platform, proposal: Proposal) -> Outcome:
         return _send_stage(writer, reader, proposal)
     if isinstance(proposal, BatchProposal):
         return _send_batch(writer, reader, proposal)
-    return _send_whole(writer, reader, proposal)
+    if isinstance(proposal, WholeProposal):
+        return _send_whole(writer, reader, proposal)
+    raise TypeError(f"nothing sends a {type(proposal).__name__}")
 
 
 def _send_stage(writer: Platform, reader: Platform, proposal: StageProposal) -> Outcome:
@@ -81,7 +84,7 @@ def _send_stage(writer: Platform, reader: Platform, proposal: StageProposal) -> 
             idempotency_key=proposal.key,
         )
     except RetryToolkitError as error:
-        happened = isinstance(error, UnclearOutcome) and _looked(lambda: _stage_moved(reader, proposal))
+        happened = isinstance(error, UnclearOutcome) and _looked(partial(_stage_moved, reader, proposal))
         return Outcome(
             kind="stage", items=(_broken(proposal.task_id, proposal.name, error, happened=happened),), error=error
         )
@@ -98,7 +101,7 @@ def _send_batch(writer: Platform, reader: Platform, proposal: BatchProposal) -> 
                 task_id,
                 proposal.names[task_id],
                 error,
-                happened=unclear and _looked(lambda: _task_moved(reader, task_id, before)),
+                happened=unclear and _looked(partial(_task_moved, reader, task_id, before)),
             )
             for task_id, before in proposal.retry_counts.items()
         )

@@ -24,7 +24,7 @@ class Session(HasTraits):
     A token that is typed in reaches only the platform object that `operator` makes of it; it is kept nowhere else.
     """
 
-    texts: Texts = Instance(Texts)  # type: ignore[assignment]  # a trait stands for its value
+    texts = Instance(Texts)
     can_act = Bool()
     unlocked = Bool()
     unlocking = Bool()

@@ -31,17 +31,17 @@ class Window:
 
 
 class TableState(HasTraits):
-    """Rows that were acted on here stay in sight although their status moved on: `pinned` on top, `kept` in their place.
+    """Rows that were acted on here stay in sight whatever their status becomes: `pinned` on top, `kept` in their place.
 
     Changing the filters lets go of both.
     """
 
-    filters: Filters = Instance(Filters, args=())  # type: ignore[assignment]  # a trait stands for its value
-    sort: Sort = Instance(Sort, args=())  # type: ignore[assignment]  # a trait stands for its value
+    filters = Instance(Filters, args=())
+    sort = Instance(Sort, args=())
     page = Int()
     page_size = Int(PAGE_SIZES[0])
-    selected: frozenset[str] = Instance(frozenset, args=())  # type: ignore[assignment]  # a trait stands for its value
-    window: Window | None = Instance(Window, allow_none=True)  # type: ignore[assignment]  # a trait stands for its value
+    selected = Instance(frozenset, args=())
+    window = Instance(Window, allow_none=True)
 
     def __init__(self, catalog: CatalogState) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class TableState(HasTraits):
         self.page = min(max(page, 0), self._pages() - 1)
 
     def resize(self, page_size: int) -> None:
-        """Show so many rows a page, staying at the first one shown; a size that is not offered is the next smaller one."""
+        """Show so many rows a page, staying at the first one shown; a size not offered is the next smaller one."""
         first = self.page * self.page_size
         self.page_size = max((size for size in PAGE_SIZES if size <= page_size), default=PAGE_SIZES[0])
         self.turn_to(first // self.page_size)

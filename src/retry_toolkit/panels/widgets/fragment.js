@@ -89,7 +89,10 @@ function render({ model, el }) {
   root.addEventListener("input", ({ target }) => {
     if (target.dataset.action) model.send({ action: target.dataset.action, value: target.type === "radio" ? target.dataset.value : target.value });
   });
-  const show = () => fill(root, model.get("nodes"), model.get("language"));
+  const show = () => {
+    root.lang = model.get("language");
+    fill(root, model.get("nodes"), model.get("language"));
+  };
   model.on("change:nodes", show);
   model.on("change:language", show);
   el.replaceChildren(root);

@@ -20,7 +20,7 @@ class Fragment(anywidget.AnyWidget):
     _esm: ClassVar[str] = script("fragment.js")
     _css: ClassVar[str] = style()
 
-    nodes = traitlets.List().tag(sync=True)
+    nodes: traitlets.List[Node] = traitlets.List().tag(sync=True)
     language = traitlets.Unicode("en").tag(sync=True)
 
     def show(self, *nodes: Node, language: str) -> None:

@@ -1,16 +1,15 @@
 """A lineage as SVG: frame -> layout -> text, pure and escaped.
 
-The tree grows downwards, one task a row and one step to the right for each whole retry, so that a chain stays readable in a
-narrow panel.
+The tree grows downwards, one task a row and one step to the right for each whole retry: a chain fits a narrow panel.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Final
+from typing import Any, Final
 from unicodedata import east_asian_width
 
 import pandas as pd
@@ -89,12 +88,14 @@ def lineage_svg(texts: Texts, nodes: pd.DataFrame, current: str) -> str:
     facts = nodes.set_index("task_id").to_dict("index")
     deepest = max((place.level for place in places), default=0)
     width = 2 * PAD + deepest * INDENT + NODE_WIDTH
-    height = 2 * PAD + len(places) * ROW - (ROW - NODE_HEIGHT)
+    height = max(2 * PAD + len(places) * ROW - (ROW - NODE_HEIGHT), ROW)
     edges = "".join(_edges(places))
     drawn = "".join(_node(texts, place, facts[place.task_id], current=place.task_id == current) for place in places)
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    label = _attribute(texts("lineage.title"))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{max(height, ROW)}" viewBox="0 0 {width} {max(height, ROW)}" '
-        f'role="tree" aria-label="{_attribute(texts("lineage.title"))}"><g class="fd-edges">{edges}</g>{drawn}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="tree" aria-label="{label}">'
+        f'<g class="fd-edges">{edges}</g>{drawn}</svg>'
     )
 
 
@@ -111,30 +112,34 @@ def _top(row: int) -> int:
     return PAD + row * ROW
 
 
-def _node(texts: Texts, place: Place, facts: dict[str, object], *, current: bool) -> str:
+def _node(texts: Texts, place: Place, facts: Mapping[Any, Any], *, current: bool) -> str:
     status = str(facts["status"]) if not pd.isna(facts["status"]) else "unknown"
     name = str(facts["name"]) if not pd.isna(facts["name"]) else place.task_id
     word = texts.word("status", status)
     notes = " · ".join(_notes(texts, facts, word))
-    marks = ' class="fd-node fd-current" aria-current="true"' if current else ' class="fd-node"'
-    label = _attribute(f"{name}, {notes}")
+    marks = 'class="fd-node fd-current" aria-current="true"' if current else 'class="fd-node"'
+    place_in_tree = (
+        f'aria-level="{place.level + 1}" aria-selected="{str(current).lower()}" tabindex="{0 if current else -1}"'
+    )
+    names = f'data-id="{_attribute(place.task_id)}" aria-label="{_attribute(f"{name}, {notes}")}"'
+    x, y = PAD + place.level * INDENT, _top(place.row)
+    shape = _SHAPES.get(status, _SHAPES["unknown"])
     return (
-        f'<g{marks} role="treeitem" tabindex="{0 if current else -1}" aria-level="{place.level + 1}" aria-selected="{str(current).lower()}" '
-        f'data-id="{_attribute(place.task_id)}" aria-label="{label}" transform="translate({PAD + place.level * INDENT} {_top(place.row)})">'
+        f'<g {marks} role="treeitem" {place_in_tree} {names} transform="translate({x} {y})">'
         f"<title>{_text(f'{name} · {place.task_id}')}</title>"
         f'<rect width="{NODE_WIDTH}" height="{NODE_HEIGHT}" rx="6"/>'
-        f'<g class="fd-is-{_attribute(status)}" transform="translate(20 22)">{_SHAPES.get(status, _SHAPES["unknown"])}</g>'
+        f'<g class="fd-is-{_attribute(status)}" transform="translate(20 22)">{shape}</g>'
         f'<text x="38" y="19" class="fd-node-name">{_text(fitted(name, _NAME_CELLS))}</text>'
         f'<text x="38" y="35" class="fd-node-note">{_text(notes)}</text></g>'
     )
 
 
-def _notes(texts: Texts, facts: dict[str, object], word: str) -> Iterator[str]:
+def _notes(texts: Texts, facts: Mapping[Any, Any], word: str) -> Iterator[str]:
     depth, duration = facts["depth"], facts["duration_s"]
     yield word
     yield texts("lineage.retry_number", n=depth) if not pd.isna(depth) and depth else texts("lineage.original")
     if not pd.isna(duration):
-        yield texts.duration(float(str(duration)))
+        yield texts.duration(float(duration))
     if facts["orphan"] is True:
         yield texts("lineage.orphan")
     if facts["cycle"] is True:

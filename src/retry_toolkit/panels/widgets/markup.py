@@ -9,6 +9,7 @@ from typing import Any
 Node = str | list[Any]
 """A text, or `[tag, attributes, children]` as it travels."""
 
+_PARTS = 3
 Child = Node | None | Iterable["Child"]
 
 
@@ -29,7 +30,7 @@ def _flat(children: Iterable[Child]) -> Iterable[Node]:
     for child in children:
         if child is None:
             continue
-        if isinstance(child, str) or (isinstance(child, list) and len(child) == 3 and isinstance(child[1], dict)):
+        if isinstance(child, str) or (isinstance(child, list) and len(child) == _PARTS and isinstance(child[1], dict)):
             yield child
         else:
             yield from _flat(child)

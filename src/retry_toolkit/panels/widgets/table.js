@@ -42,7 +42,11 @@ function nameCell(row, view) {
   });
   line.append(copy);
   cell.append(line);
-  for (const note of row.notes) cell.append(make("div", { class: "fd-note fd-shape fd-is-retry", title: note }, note));
+  for (const [start, end] of row.notes) {
+    const note = make("div", { class: "fd-note fd-shape fd-is-retry", title: start + end });
+    note.append(make("span", { class: "fd-note-start" }, start), make("span", { class: "fd-note-end" }, end));
+    cell.append(note);
+  }
   return cell;
 }
 
@@ -169,6 +173,7 @@ class Table {
     const footFocus = this.foot.contains(focus) ? [...this.foot.querySelectorAll("button, select")].indexOf(focus) : -1;
     const bodyFocus = this.body.contains(focus);
 
+    this.root.lang = view.language;
     this.table.setAttribute("aria-label", view.labels.table);
     this.table.setAttribute("aria-rowcount", view.matching + 1);
     this.table.setAttribute("aria-busy", view.loading ? "true" : "false");
