@@ -122,7 +122,7 @@ class TaskFiles:
                 needed = _total_size(inputs, names)
                 if copy:
                     self._check_room(needed)
-                return tuple(_repeat(inputs, name, directory, origin, copy=copy) for name in names)
+                return tuple(repeat_file(inputs, name, directory, origin, copy=copy) for name in names)
 
         with self._new_task(task_id, fill) as made:
             yield made
@@ -264,7 +264,14 @@ def _total_size(inputs: int, names: Iterable[str]) -> int:
     return total
 
 
-def _repeat(inputs: int, name: str, directory: Path, origin: str, *, copy: bool) -> InputFile:
+def repeat_file(inputs: int, name: str, directory: Path, origin: str, *, copy: bool) -> InputFile:
+    """Copy or link one file from below an open directory into another one.
+
+    Raises:
+        CannotLink: The file system refuses.
+        copying.NotRegular: It is a link or something else.
+        FileNotFoundError: It is gone.
+    """
     with copying.open_beneath(inputs, name) as (source, parent, last):
         place = _place(directory, name)
         if copy:
