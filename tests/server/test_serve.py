@@ -111,13 +111,9 @@ def test_ipv6_loopback_is_served(home: Path) -> None:
         assert listener.getsockname()[0] == "::1"
 
 
-def test_without_a_demo_its_progress_is_over(server_process: Start, settings: Settings) -> None:
+def test_without_a_demo_its_progress_is_over(api: httpx.Client) -> None:
     """Whoever waits for the demo waits for nothing."""
-    server = server_process(settings)
-    server.wait_ready()
-    progress = httpx.get(f"{server.url}/api/v1/demo", trust_env=False).json()
-    assert progress == {"total": 0, "done": 0, "finished": True, "error": None}
-    server.stop()
+    assert api.get("/api/v1/demo").json() == {"total": 0, "done": 0, "finished": True, "error": None}
 
 
 def test_progress_is_told_as_it_stands() -> None:
