@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from retry_toolkit.errors import RetryToolkitError
-from retry_toolkit.printing import defused, last_line, parse_parameters, plain
+from retry_toolkit.printing import defused, headline, parse_parameters, plain
 
 
 def test_parameters_are_json_where_they_parse() -> None:
@@ -53,7 +53,8 @@ def test_formula_cells_are_defused() -> None:
     assert safe.isna().sum().tolist() == [1, 1, 0]
 
 
-def test_a_traceback_is_summed_up_by_its_last_line() -> None:
-    """Trailing blank lines do not count."""
-    assert last_line("Traceback\n  File x\nValueError: no rows\n\n") == "ValueError: no rows"
-    assert last_line("") == ""
+def test_an_error_is_summed_up_by_its_telling_line() -> None:
+    """That is the last of a traceback and else the first; blank lines do not count."""
+    assert headline("Traceback (most recent call last):\n  File x\nValueError: no rows\n\n") == "ValueError: no rows"
+    assert headline("\n2 rows are malformed:\n  line 3\n  line 9\n") == "2 rows are malformed:"
+    assert headline("") == ""

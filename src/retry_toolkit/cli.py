@@ -134,7 +134,7 @@ def tasks(
     from retry_toolkit.printing import print_tasks
 
     settings = _settings(url=url)
-    wanted: Status | None = status.value if status else None  # type: ignore[assignment]  # the enum lists the statuses
+    wanted: Status | None = status.value if status else None
     with connect(settings.url or settings.api_url, token=_token(settings)) as platform:
         frame = load_tasks(platform, status=wanted, title=title, limit=limit)
     print_tasks(frame, output.value)

@@ -82,7 +82,7 @@ def _print_table(frame: pd.DataFrame) -> None:
         ("retries", {"justify": "right", "no_wrap": True}),
         ("error", {"ratio": 3}),
     ):
-        table.add_column(heading, **options)  # type: ignore[arg-type]  # each value fits its option
+        table.add_column(heading, **options)
     for row in frame.itertuples(index=False):
         table.add_row(*_cells(row))
     console.print(table)
@@ -99,13 +99,16 @@ def _cells(row: Any) -> list[Text]:
         Text("" if _missing(row.name) else plain(row.name, 60)),
         Text("" if _missing(row.failed_stage) else plain(row.failed_stage)),
         Text(retries + limit),
-        Text("" if _missing(row.error) else plain(last_line(str(row.error)), 100)),
+        Text("" if _missing(row.error) else plain(headline(str(row.error)), 100)),
     ]
 
 
-def last_line(text: str) -> str:
-    """The last line that is not empty: where a traceback says what happened."""
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+def headline(text: str) -> str:
+    """The line that says what happened: the last of a traceback, else the first."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    return lines[-1] if lines[0].startswith("Traceback ") else lines[0]
 
 
 def _missing(value: object) -> bool:
