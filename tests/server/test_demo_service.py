@@ -98,6 +98,17 @@ def test_an_index_survives_the_service(settings: Settings) -> None:
         assert httpx.get(f"{second.url}/history/XETR", trust_env=False, timeout=5).json()["market"] == "XETR"
 
 
+def test_an_interrupted_build_is_taken_up_again(settings: Settings) -> None:
+    """What was asked for before a restart is built after it, without being asked for again."""
+    with DemoService(settings, index_s=60) as first, pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"{first.url}/history/XETR", trust_env=False, timeout=0.1)
+    with DemoService(settings, index_s=0.01) as second:
+        wait_until(lambda: second.settled_in() == 0, "the index")
+        assert httpx.get(f"{second.url}/history/XETR", trust_env=False, timeout=5).json()["market"] == "XETR"
+    with DemoService(settings, index_s=60) as third:
+        assert third.settled_in() == 0
+
+
 def test_stopping_lets_waiting_clients_go(settings: Settings) -> None:
     """A stop does not wait for an index, and its clients are told that there is none."""
     service = DemoService(settings, index_s=60)

@@ -5,22 +5,22 @@ afterwards, so that the history covers two weeks and a little of the retention l
 
 What a retry does, before and after `retry-toolkit demo mend`:
 
-| cause              | where               | a retry before the mend              | after the mend  |
-| ------------------ | ------------------- | ------------------------------------ | --------------- |
-| `missing_column`   | sales: validate     | fails again: the input is at fault   | fails again     |
-| `malformed_row`    | sales: validate     | fails again: the input is at fault   | fails again     |
-| `reference_rows`   | sales: join         | fails again: products are not listed | recovers        |
-| `reference_column` | sales: aggregate    | fails again: no `tax_rate`           | recovers        |
-| `mended_column`    | sales: aggregate    | recovers: mended since               | recovers        |
-| `quality_gate`     | sales: gate         | fails again, one retry allowed       | fails again     |
-| `empty_export`     | sales: gate         | fails again: the stage has a bug     | fails again     |
-| `lost_scan`        | archive: collect    | fails again: removed by retention    | recovers        |
-| `exit_code`        | archive: verify     | fails again: a broken inner archive  | fails again     |
-| `rate_limit`       | prices: fetch       | gets further, then recovers          | the same        |
-| `cold_index`       | prices: fetch       | recovers once the index is built     | the same        |
-| `memory_limit`     | mesh: mesh          | fails again: too fine a mesh         | recovers        |
-| `time_out`         | mesh: solve         | fails again: never converges         | recovers        |
-| `divergence`       | mesh: solve         | fails again: exit code 3             | fails again     |
+| cause              | where            | a retry before the mend                | after the mend |
+| ------------------ | ---------------- | -------------------------------------- | -------------- |
+| `missing_column`   | sales: validate  | fails again: the input is at fault     | fails again    |
+| `malformed_row`    | sales: validate  | fails again: the input is at fault     | fails again    |
+| `reference_rows`   | sales: join      | fails again: products are not listed   | recovers       |
+| `reference_column` | sales: aggregate | fails again: no `tax_rate`             | recovers       |
+| `mended_column`    | sales: aggregate | recovers: mended since                 | recovers       |
+| `quality_gate`     | sales: gate      | fails again; only one retry is allowed | fails again    |
+| `empty_export`     | sales: gate      | fails again: a bug; only one retry     | fails again    |
+| `lost_scan`        | archive: collect | fails again: removed by retention      | recovers       |
+| `exit_code`        | archive: verify  | fails again: a broken inner archive    | fails again    |
+| `rate_limit`       | prices: fetch    | gets further, then recovers            | the same       |
+| `cold_index`       | prices: fetch    | recovers once the index is built       | the same       |
+| `memory_limit`     | mesh: mesh       | fails again: too fine a mesh           | recovers       |
+| `time_out`         | mesh: solve      | fails again: too many time steps       | recovers       |
+| `divergence`       | mesh: solve      | fails again: exit status 3             | fails again    |
 
 Some tasks have used up their retries (`3/3`), and the oldest have lost their input files to retention: a whole retry of
 those answers 410. The newest failures are untouched.

@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from retry_toolkit.errors import RetryToolkitError
+from retry_toolkit.server import tables
 from retry_toolkit.server.demo.clock import backdate, began
 from retry_toolkit.server.demo.mending import FAULTS, mend_late, write_references
 from retry_toolkit.server.demo.moves import Moves
@@ -18,6 +21,7 @@ from retry_toolkit.server.demo.places import demo_dir, read_json, write_text
 from retry_toolkit.server.demo.plan import Case, demo_plan
 from retry_toolkit.server.demo.stories import MENDED_BEFORE_ROUND, Move
 from retry_toolkit.server.files import TaskFiles
+from retry_toolkit.server.ledger import UNFINISHED
 from retry_toolkit.server.retention import sweep
 
 if TYPE_CHECKING:
@@ -30,9 +34,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-POLL_S = 0.05
+POLL_S = 0.1
 STUCK_S = 180.0
-ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
 class DemoStuck(RetryToolkitError):
@@ -205,20 +208,22 @@ class _Seeding:
             yield task_id
 
     def _wait_for_start(self, task_id: str) -> None:
-        self._wait_for(lambda: self._status(task_id) != "pending")
+        self._wait_for(lambda: (task := self._store.task(task_id)) is None or task.status != "pending")
 
     def _drain(self, running: list[str], most: int) -> None:
         """Wait until at most so many tasks run."""
         while len(running) > most:
-            self._wait_for(lambda: any(self._status(task_id) in ENDED for task_id in running))
-            ended = [task_id for task_id in running if self._status(task_id) in ENDED]
-            running[:] = [task_id for task_id in running if task_id not in ended]
-            self._advance(len(ended))
+            self._wait_for(lambda: len(self._unfinished(running)) < len(running))
+            left = self._unfinished(running)
+            self._advance(len(running) - len(left))
+            running[:] = left
 
-    def _status(self, task_id: str) -> str:
-        task = self._store.task(task_id)
-        # A visitor may delete a task under our hands: nothing is left to wait for.
-        return task.status if task else "cancelled"
+    def _unfinished(self, task_ids: Sequence[str]) -> list[str]:
+        """Those of some tasks that wait or run; a task that a visitor has deleted does neither."""
+        tasks = tables.tasks
+        asked = sa.select(tasks.c.id).where(tasks.c.id.in_(task_ids), tasks.c.status.in_(UNFINISHED))
+        with self._store.database.reading() as connection:
+            return list(connection.execute(asked).scalars())
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + STUCK_S

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -58,7 +59,7 @@ class Budget:
 
 
 class Indexes:
-    """Indexes of markets: built once, in the background, by the first question; kept on disk."""
+    """Indexes of markets: built once, in the background, by the first question; kept on disk, as are the questions."""
 
     def __init__(self, settings: Settings, build_s: float) -> None:
         self._folder = demo_dir(settings.home) / "indexes"
@@ -69,10 +70,10 @@ class Indexes:
 
     def ask(self, market: str) -> dict[str, Any] | None:
         """The index of a market, waiting while it is built; None if that takes too long or the service stops."""
-        name = hashlib.sha256(market.encode()).hexdigest()[:16]
-        path = self._folder / f"{name}.json"
+        path = self._path(market)
         if not path.exists():
-            self._built(market, name).wait(WAIT_S)
+            write_text(path.with_suffix(".wanted"), market)
+            self._built(market).wait(WAIT_S)
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def building(self) -> int:
@@ -80,27 +81,37 @@ class Indexes:
         with self._lock:
             return len(self._building)
 
+    def resume(self) -> None:
+        """Build what was asked for before the service stopped."""
+        for wanted in self._folder.glob("*.wanted"):
+            self._built(wanted.read_text(encoding="utf-8"))
+
     def stop(self) -> None:
-        """Abandon what is being built and let everybody who waits go."""
+        """Leave what is being built for the next start, and let everybody who waits go."""
         self._stopped.set()
         with self._lock:
             for event in self._building.values():
                 event.set()
 
-    def _built(self, market: str, name: str) -> threading.Event:
+    def _path(self, market: str) -> Path:
+        return self._folder / f"{hashlib.sha256(market.encode()).hexdigest()[:16]}.json"
+
+    def _built(self, market: str) -> threading.Event:
         """An event that is set when the index is there."""
         with self._lock:
-            if name not in self._building:
-                self._building[name] = threading.Event()
-                threading.Thread(target=self._build, args=(market, name), daemon=True).start()
-            return self._building[name]
+            if market not in self._building:
+                self._building[market] = threading.Event()
+                threading.Thread(target=self._build, args=(market,), daemon=True).start()
+            return self._building[market]
 
-    def _build(self, market: str, name: str) -> None:
+    def _build(self, market: str) -> None:
         if not self._stopped.wait(self._build_s):
             days = {f"2026-{month:02}-01": _price(market, f"2026-{month:02}") for month in range(1, 13)}
-            write_text(self._folder / f"{name}.json", json.dumps({"market": market, "days": days}))
+            path = self._path(market)
+            write_text(path, json.dumps({"market": market, "days": days}))
+            path.with_suffix(".wanted").unlink(missing_ok=True)
         with self._lock:
-            self._building.pop(name).set()
+            self._building.pop(market).set()
 
 
 class DemoService:
@@ -126,6 +137,7 @@ class DemoService:
 
     def start(self) -> None:
         """Answer from a thread of this process."""
+        self.indexes.resume()
         self._server = _Server(self)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), daemon=True, name="demo-service"
