@@ -116,16 +116,20 @@ def readable(body: Any) -> str:
             return body
         case list():
             return "; ".join(filter(None, map(_readable_item, body)))
-        case {"detail": inner} | {"message": inner} | {"msg": inner} | {"error": inner} if inner not in (None, ""):
-            words = readable(inner)
-            figures = {key: value for key, value in body.items() if value is not inner and key != "request_id"}
-            return f"{words} ({_figures(figures)})" if figures else words
         case dict():
-            return _figures(body)
+            return _readable_object(body)
         case None:
             return ""
         case _:
             return str(body)
+
+
+def _readable_object(body: dict[Any, Any]) -> str:
+    for key in ("detail", "message", "msg", "error"):
+        if words := readable(body.get(key)):
+            figures = _figures({name: value for name, value in body.items() if name not in {key, "request_id"}})
+            return f"{words} ({figures})" if figures else words
+    return _figures(body)
 
 
 def _readable_item(item: Any) -> str:

@@ -71,23 +71,25 @@ def _count(value: object) -> object:
 def _number(value: object) -> object:
     if value is None:
         return None
-    number = float(_plain_number(value))
+    try:
+        number = float(_plain_number(value))
+    except OverflowError:
+        return None
     return number if math.isfinite(number) else None
 
 
+def _null_is_zero(value: object) -> object:
+    return 0 if value is None else _count(value)
+
+
 def _plain_number(value: object) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"must be a number, not {type(value).__name__}")  # noqa: TRY004 - pydantic wants ValueError
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
     try:
-        return (
-            int(value)
-            if isinstance(value, str) and value.strip().isdigit()
-            else float(value)
-            if isinstance(value, str)
-            else value
-        )
-    except OverflowError:
-        raise ValueError("is too large") from None
+        return int(text) if text.isdigit() else float(text)
+    except ValueError:
+        raise ValueError("must be a number") from None
 
 
 def _moment(value: object, info: ValidationInfo) -> object:
@@ -128,7 +130,7 @@ Id = Annotated[str, BeforeValidator(_id)]
 OptionalId = Annotated[str | None, BeforeValidator(_optional_id)]
 Text = Annotated[str | None, BeforeValidator(_text)]
 Count = Annotated[int | None, BeforeValidator(_count)]
-NullIsZero = Annotated[int, BeforeValidator(lambda value: _count(0 if value is None else value))]
+NullIsZero = Annotated[int | None, BeforeValidator(_null_is_zero)]
 Number = Annotated[float | None, BeforeValidator(_number)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Object = Annotated[dict[str, Any] | None, BeforeValidator(_object)]

@@ -99,7 +99,7 @@ class _Listing:
             return not page.tasks
         if page.number < self.expected_pages(None):
             return False
-        return not page.tasks or read.row_count < self._size or self.count == self._total
+        return not page.tasks or read.row_count < self._size
 
 
 def _first_page(fetch: Fetch, most: int | None) -> tuple[ReadPage, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from retry_toolkit.platforms.base import AttemptRecord, LogRecord, StageRecord, Status, TaskRecord
 from retry_toolkit.platforms.decode import (
@@ -52,10 +52,10 @@ class WireStage(WireModel):
     started_at: Moment = None
     completed_at: Moment = None
     duration_seconds: Number = None
-    tokens_used: NullIsZero | None = None
-    turns_used: NullIsZero | None = None
-    self_fix_count: NullIsZero | None = None
-    retry_count: NullIsZero = 0
+    tokens_used: NullIsZero = None
+    turns_used: NullIsZero = None
+    self_fix_count: NullIsZero = None
+    retry_count: NullIsZero = None
     max_retries: Count = None
     output_summary: Text = None
     output_structured: Object = None
@@ -76,7 +76,7 @@ class WireStage(WireModel):
             started_at=self.started_at,
             finished_at=self.completed_at,
             duration_s=self.duration_seconds,
-            retry_count=self.retry_count,
+            retry_count=self.retry_count or 0,
             retry_limit=self.max_retries,
             failure_category=self.failure_category,
             error=self.error_message,
@@ -99,8 +99,8 @@ class WireTask(WireModel):
     created_at: Moment = None
     completed_at: Moment = None
     stages: list[WireStage] | None = None
-    total_tokens: NullIsZero | None = None
-    total_cost_rmb: Number = None
+    total_tokens: NullIsZero = None
+    total_cost_rmb: Annotated[Number, BeforeValidator(lambda value: 0.0 if value is None else value)] = None
     template_id: Text = None
     template_name: Text = None
     project_id: Text = None
@@ -130,18 +130,12 @@ class WireTask(WireModel):
             parent_id=self.parent_task_id,
             retried_by=tuple(self.retried_task_ids or ()),
             tokens=self.total_tokens,
-            cost=self._cost,
+            cost=self.total_cost_rmb,
             progress=_progress(stages),
             stages=stages,
             parameters=self.params,
             extra=extra | ({NOTES: notes} if notes else {}),
         )
-
-    @property
-    def _cost(self) -> float | None:
-        """A null cost means 0; a cost that is not sent at all is unknown."""
-        sent = "total_cost_rmb" in self.model_fields_set
-        return 0.0 if sent and self.total_cost_rmb is None else self.total_cost_rmb
 
 
 class WireAttempt(WireModel):
@@ -155,7 +149,7 @@ class WireAttempt(WireModel):
     started_at: Moment = None
     completed_at: Moment = None
     duration_seconds: Number = None
-    tokens_used: NullIsZero | None = None
+    tokens_used: NullIsZero = None
     error_message: Text = None
     requested_by: Text = None
 
