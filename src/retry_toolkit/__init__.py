@@ -6,8 +6,8 @@ Names are loaded when they are first used: importing this package loads neither 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # every stage process imports this package, and `typing` would cost it several milliseconds
 if TYPE_CHECKING:
     from retry_toolkit import errors
     from retry_toolkit.analysis.disk import disk_by_root, disk_cost, load_disk

@@ -10,17 +10,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import sys
 import time
-from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import quote, urlencode, urlsplit
 
-from retry_toolkit.server.demo.places import demo_dir, read_json, service_file, stage_home, write_text
-from retry_toolkit.server.pipelines import Pipeline, StageContext, StageError
-
-PATIENCE_S = 0.5
-OK, TOO_MANY_REQUESTS = 200, 429
+from retry_toolkit.server.demo.places import demo_dir, read_json, stage_home, write_text
+from retry_toolkit.server.pipelines import Pipeline, StageContext
 
 prices = Pipeline("price_feed", title="Price feed · 行情数据", project="market-data")
 
@@ -38,64 +32,24 @@ def plan(ctx: StageContext) -> dict[str, object]:
 @prices.stage(role="fetcher", timeout_s=60)
 def fetch(ctx: StageContext) -> dict[str, object]:
     """Ask the service for what the cache lacks."""
+    from retry_toolkit.server.demo.client import PriceClient  # noqa: PLC0415 - the other stages talk to nobody
+
     wanted = read_json(ctx.outputs("plan") / "plan.json")
     cache = _cache(ctx)
     missing = [symbol for symbol in wanted if not (cache / f"{symbol}.json").exists()]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} symbols are in the cache")
-    connection = _connect(stage_home(ctx.inputs))
-    try:
+    with PriceClient(stage_home(ctx.inputs), str(ctx.params["account"])) as client:
         if market := ctx.params.get("history"):
-            _warm_up(connection, str(market))
+            client.warm_up(str(market))
         for symbol in missing:
-            write_text(cache / f"{symbol}.json", _price(connection, symbol, ctx))
+            write_text(cache / f"{symbol}.json", client.price(symbol, str(ctx.params["day"])))
             print(f"fetched {symbol}")
-    finally:
-        connection.close()
     return {"summary": f"{len(missing)} fetched, {len(wanted) - len(missing)} from the cache", "status": "pass"}
 
 
 def _cache(ctx: StageContext) -> Path:
     name = hashlib.sha256(f"{ctx.params['account']}/{ctx.params['day']}".encode()).hexdigest()[:16]
     return demo_dir(stage_home(ctx.inputs)) / "cache" / name
-
-
-def _connect(home: Path) -> HTTPConnection:
-    file = service_file(home)
-    if not file.exists():
-        raise StageError(
-            "The price service is not running: start the platform with `retry-toolkit serve`.", "transient"
-        )
-    return HTTPConnection(str(urlsplit(read_json(file)["url"]).netloc), timeout=PATIENCE_S)
-
-
-def _warm_up(connection: HTTPConnection, market: str) -> None:
-    """Make sure that the service has the history of a market before single prices are asked for."""
-    try:
-        connection.request("GET", f"/history/{quote(market, safe='')}")
-        connection.getresponse().read()
-    except TimeoutError:
-        raise StageError(
-            f"Timed out after {PATIENCE_S} s waiting for the history of {market}\n"
-            "  the service builds the index of a market when it is asked for the first time",
-            "transient",
-        ) from None
-
-
-def _price(connection: HTTPConnection, symbol: str, ctx: StageContext) -> str:
-    path = f"/prices/{quote(symbol, safe='')}?{urlencode({'day': ctx.params['day']})}"
-    connection.request("GET", path, headers={"X-Account": str(ctx.params["account"])})
-    answer = connection.getresponse()
-    body = answer.read().decode()
-    if answer.status == TOO_MANY_REQUESTS:
-        wait = answer.getheader("Retry-After")
-        print(f"429 at {symbol}, Retry-After: {wait}", file=sys.stderr)
-        raise StageError(
-            f"HTTP 429 Too Many Requests at {symbol}: {json.loads(body)['detail']}\n  Retry-After: {wait} s",
-            "transient",
-        )
-    if answer.status != OK:
-        raise StageError(f"HTTP {answer.status} {answer.reason} at {symbol}: {body[:200]}", "transient")
-    return body
 
 
 @prices.stage(role="merger", timeout_s=60)
