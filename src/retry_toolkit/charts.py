@@ -15,6 +15,7 @@ _LABEL_LENGTH: Final = 22
 # A figure keeps the width that it was drawn with: this one fits the narrowest column that it may stand in.
 _WIDTH: Final = 560
 _BAR_HEIGHT: Final = 28
+_STEPS: Final = 5
 _MARGIN: Final = {"top": 8, "bottom": 44, "left": 176, "right": 24}
 _COLOURS: Final = ("var(--fd-accent, #1976d2)", "var(--fd-line-strong, #bdbdbd)")
 
@@ -23,14 +24,15 @@ def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
     """Stacked bars of bytes by lineage, the dearest on top: what was copied against what links saved.
 
     Args:
-        texts: Words of the axes and the legend.
+        texts: Words of the axes.
         by_root: `root_id, name, extra_bytes, saved_bytes`, one row a lineage, dearest first.
     """
     rows = by_root.iloc[::-1]
     amounts = rows[["extra_bytes", "saved_bytes"]].fillna(0).to_numpy(dtype=np.float64).T
     unit, divisor = _unit(float(amounts.sum(axis=0).max()))
     labels = _labels(rows)
-    places, sizes = bqplot.OrdinalScale(domain=labels), bqplot.LinearScale(min=0)
+    ticks = _ticks(float((amounts / divisor).sum(axis=0).max()))
+    places, sizes = bqplot.OrdinalScale(domain=labels), bqplot.LinearScale(min=0, max=ticks[-1])
     bars = bqplot.Bars(
         x=labels,
         y=amounts / divisor,
@@ -39,8 +41,6 @@ def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
         type="stacked",
         colors=list(_COLOURS),
         padding=0.35,
-        labels=[texts("disk.copied"), texts("disk.linked")],
-        display_legend=True,
     )
     axes = [
         bqplot.Axis(scale=places, orientation="vertical", grid_lines="none", tick_style={"font-size": "12px"}),
@@ -53,7 +53,6 @@ def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
         marks=[bars],
         axes=axes,
         fig_margin=dict(_MARGIN),
-        legend_location="bottom-right",
         background_style={"fill": "transparent"},
         layout={"width": f"{_WIDTH}px", "height": f"{height}px", "min_width": "0"},
         animation_duration=0,
@@ -62,6 +61,17 @@ def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
 
 def _unit(largest: float) -> tuple[str, float]:
     return next((unit, divisor) for unit, divisor in _UNITS if largest >= divisor or divisor == 1)
+
+
+def _ticks(largest: float) -> list[float]:
+    """Round steps from 0 to where `largest` fits, at most five of them."""
+    power = 10.0 ** np.floor(np.log10(largest))
+    step = next(power * factor for factor in (0.2, 0.5, 1, 2) if largest <= power * factor * _STEPS)
+    return [round(step * number, 6) for number in range(int(np.ceil(largest / step)) + 1)]
+
+
+def _tick_format(ticks: list[float]) -> str:
+    return "d" if all(tick == int(tick) for tick in ticks) else ".1f"
 
 
 def _labels(rows: pd.DataFrame) -> list[str]:

@@ -82,8 +82,8 @@ class Texts:
         """The word for a closed value such as a status; a value that has no word is shown as it is, None as a dash."""
         if value is None:
             return MISSING
-        entry = self._table.get(f"{family}.{value}")
-        return entry if isinstance(entry, str) else value
+        key = f"{family}.{value}"
+        return self(key, n=1) if key in self._table else value
 
     def duration(self, seconds: float | None) -> str:
         """A running time, such as `1.2 s`, `3 min 05 s` or `2 h 10 min`."""

@@ -60,11 +60,20 @@ def _stage_lines(texts: Texts, proposal: StageProposal) -> list[Child]:
 
 def _batch_lines(texts: Texts, proposal: BatchProposal) -> list[Child]:
     refused = [
-        el("li", texts("confirm.batch_refused", n=count, count=texts.count(count), reason=texts(f"refusal.{reason}")))
+        el(
+            "li",
+            texts("confirm.batch_refused", n=count, count=texts.count(count), reason=_reason(texts, reason, count)),
+        )
         for reason, count in sorted(proposal.refused.items(), key=lambda pair: -pair[1])
     ]
     count = len(proposal.task_ids)
     return [el("ul", el("li", texts("confirm.batch_sent", n=count, count=texts.count(count))), *refused)]
+
+
+def _reason(texts: Texts, reason: str, count: int) -> str:
+    """A refusal in words; one that has none is shown as it is."""
+    key = f"refusal.{reason}"
+    return texts(key, n=count) if key in texts.keys else reason
 
 
 def _whole_lines(texts: Texts, proposal: WholeProposal) -> list[Child]:

@@ -68,6 +68,14 @@ class DiskView:
         lines.append(
             el("p", el("strong", total), f" {texts('disk.unknown', n=cost.unknown)}" if cost.unknown else None)
         )
+        lines.append(
+            el(
+                "p",
+                el("span", texts("disk.copied"), cls="fd-swatch fd-swatch-copied"),
+                el("span", texts("disk.linked"), cls="fd-swatch fd-swatch-linked"),
+                cls="fd-row",
+            )
+        )
         if cost.left_out:
             lines.append(el("p", texts("disk.left_out", n=cost.left_out), cls="fd-warning"))
         return lines

@@ -125,7 +125,7 @@ def _notice_node(texts: Texts, notice: Notice) -> Node:
         "div",
         el("strong", texts(notice.title_key, **notice.values)),
         el("p", texts(notice.advice_key)) if notice.advice_key else None,
-        words_node(texts, notice.words),
+        words_node(texts, notice.words, quoted=notice.quoted),
         cls="fd-notice-text",
     )
     close = button("×", action="dismiss", value=str(notice.number), cls="fd-close", aria_label=texts("action.dismiss"))

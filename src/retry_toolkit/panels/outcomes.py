@@ -87,7 +87,7 @@ def _item_node(texts: Texts, item: Item, *, named: bool) -> Node:
             el("span", item.name, title=item.task_id, cls="fd-item-name") if named else None,
             el("p", texts("outcome.reread")) if item.reread else None,
             el("p", el("strong", texts(problem.title_key)), " ", texts(problem.advice_key)) if problem else None,
-            words_node(texts, problem.words) if problem else None,
+            words_node(texts, problem.words, quoted=problem.quoted) if problem else None,
         ),
         data_key=item.task_id,
     )

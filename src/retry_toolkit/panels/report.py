@@ -77,16 +77,29 @@ class ReportView:
         texts, report = self._session.texts, self._report
         shown = report.task_id is not None
         self.widget.layout.display = None if shown else "none"
-        self._tabs.layout.display = None if report.task is not None else "none"
+        self._tabs.layout.display = None if report.task is not None or report.between else "none"
+        (self._tabs.add_class if report.between else self._tabs.remove_class)("fd-stale")
         self._tabs.titles = (texts("report.title"), texts("lineage.title"))
-        self._head.show(*([_head_node(texts, report)] if shown else []), language=texts.language)
+        self._head.show(*([_head_node(texts, report, self._name())] if shown else []), language=texts.language)
+
+    def _name(self) -> str:
+        """What the open task is called, also before it was read."""
+        task_id, catalog = self._report.task_id or "", self._desk.catalog.catalog
+        if self._report.task is not None:
+            return self._report.task.name or task_id
+        known = catalog.rows([task_id])["name"].dropna().tolist() if catalog else []
+        return known[0] if known else task_id
 
     def _draw_strip(self) -> None:
+        if self._report.between:
+            return
         texts, task = self._session.texts, self._report.task
         nodes = [strip_node(texts, task, self._report.stage_id)] if task and task.stages else []
         self._strip.show(*nodes, language=texts.language)
 
     def _draw_details(self) -> None:
+        if self._report.between:
+            return
         texts, task, stage = self._session.texts, self._report.task, self._report.stage
         nodes: list[Child] = []
         if task is not None:
@@ -143,6 +156,8 @@ class ReportView:
         )
 
     def _draw_log(self) -> None:
+        if self._report.between:
+            return
         texts, report = self._session.texts, self._report
         nodes = (
             [log_node(texts, report)] if report.stage is not None and self._session.platform.capabilities.logs else []
@@ -150,10 +165,10 @@ class ReportView:
         self._log.show(*nodes, language=texts.language)
 
 
-def _head_node(texts: Texts, report: ReportState) -> Node:
+def _head_node(texts: Texts, report: ReportState, name: str) -> Node:
     task, task_id = report.task, report.task_id or ""
     close = button("×", action="close", cls="fd-close", aria_label=texts("report.close"), title=texts("report.close"))
-    title = el("h2", (task.name if task else None) or task_id)
+    title = el("h2", name)
     if task is None:
         message: Child = el("p", texts("report.loading"), cls="fd-muted", role="status")
         if report.problem is not None:

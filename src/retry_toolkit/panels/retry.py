@@ -128,6 +128,8 @@ class TaskActionsView:
 
     def _draw(self) -> None:
         texts, proposal = self._session.texts, self._retry.proposal
+        if self._report.between:
+            return
         if self._report.task is None:
             self._fragment.show(language=texts.language)
             return

@@ -29,7 +29,7 @@ def strip_node(texts: Texts, task: TaskRecord, chosen: str | None) -> Node:
             el(
                 "button",
                 status(stage.stage, stage.status, cls="fd-step-name"),
-                el("span", texts.word("status", stage.status), cls="fd-step-word"),
+                el("span", texts.word("status", stage.status), cls="fd-step-note"),
                 el("span", _step_note(texts, stage), cls="fd-step-note"),
                 type="button",
                 data_action="choose",
@@ -47,9 +47,8 @@ def strip_node(texts: Texts, task: TaskRecord, chosen: str | None) -> Node:
 
 
 def _step_note(texts: Texts, stage: StageRecord) -> str:
-    duration = texts.duration(stage.duration_s) if stage.duration_s is not None else ""
-    retries = texts("report.attempt_short", n=stage.retry_count + 1) if stage.retry_count else ""
-    return " · ".join(part for part in (duration, retries) if part) or MISSING
+    duration = texts.duration(stage.duration_s)
+    return f"{duration} · {texts('report.attempt', n=stage.retry_count + 1)}" if stage.retry_count else duration
 
 
 def facts_node(texts: Texts, stage: StageRecord) -> Node:

@@ -31,12 +31,14 @@ def problem_nodes(texts: Texts, problem: Problem) -> Child:
     return [
         el("strong", texts(problem.title_key)),
         el("p", texts(problem.advice_key)),
-        words_node(texts, problem.words),
+        words_node(texts, problem.words, quoted=problem.quoted),
     ]
 
 
-def words_node(texts: Texts, words: str) -> Node | None:
-    """The platform's own words, marked as such; None where it had none."""
+def words_node(texts: Texts, words: str, *, quoted: bool) -> Node | None:
+    """The words that came with a problem, the platform's own as a quotation; None where there were none."""
+    if words and not quoted:
+        return el("p", words, cls="fd-words fd-muted")
     return (
         el("p", el("span", texts("problem.words"), cls="fd-muted"), " ", el("q", words), cls="fd-words")
         if words

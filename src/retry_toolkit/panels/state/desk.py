@@ -54,6 +54,7 @@ class DeskState(HasTraits):
         self.lineage = LineageState(self.catalog, self.report)
         self.disk = DiskState(self.session, self.catalog)
         self._disk_is_stale = True
+        self._last_seen: dict[str, TaskRecord] = {}
         self._bind()
 
     def refresh(self) -> None:
@@ -94,7 +95,9 @@ class DeskState(HasTraits):
         self.watch.follow(item.watch_id for item in outcome.accepted if item.watch_id)
 
     def _seen(self, record: TaskRecord) -> None:
-        self.catalog.mend(record)
+        if self._last_seen.get(record.task_id) != record:
+            self._last_seen[record.task_id] = record
+            self.catalog.mend(record)
         self.report.accept(record)
         self.retry.settle(record)
 

@@ -25,6 +25,7 @@ class Notice:
     title_key: str
     advice_key: str | None = None
     words: str = ""
+    quoted: bool = False
     values: dict[str, Any] = field(default_factory=dict)
 
 
@@ -45,7 +46,10 @@ class Notices(HasTraits):
         """Show a problem; the same one twice in a row is shown once."""
         last = self.items[-1] if self.items else None
         if last is None or (last.title_key, last.words) != (problem.title_key, problem.words):
-            self._add(Notice(next(self._numbers), "error", problem.title_key, problem.advice_key, problem.words))
+            number = next(self._numbers)
+            self._add(
+                Notice(number, "error", problem.title_key, problem.advice_key, problem.words, quoted=problem.quoted)
+            )
 
     def tell(self, key: str, **values: Any) -> None:
         """Show a plain message."""

@@ -11,10 +11,14 @@ from retry_toolkit import errors
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An explanation (`problem.<key>` has a title and an advice) and the words that came with it."""
+    """An explanation (`problem.<key>` has a title and an advice) and the words that came with it.
+
+    `quoted` words are the platform's own.
+    """
 
     key: str
     words: str = ""
+    quoted: bool = False
 
     @property
     def title_key(self) -> str:
@@ -42,10 +46,10 @@ _BY_TYPE: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.Unavailable, "network"),
     (errors.Unreachable, "network"),
     (errors.ConnectError, "wrong_address"),
+    (errors.SettingsError, "settings"),
 )
 
-_CONFLICT: Final = 409
-_NO_SPACE: Final = 507
+_BY_STATUS: Final[dict[int | None, str]] = {409: "moved", 507: "no_space"}
 
 # The platform's own words for a refusal -> the explanation beside them; first match wins.
 _BY_WORDS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
@@ -69,17 +73,16 @@ def explain(error: Exception) -> Problem:
     key = next((key for kind, key in _BY_TYPE if isinstance(error, kind)), None)
     if key is None:
         return Problem("unexpected", f"{type(error).__name__}: {error}")
-    words = (error.detail if isinstance(error, errors.PlatformError) else "") or _message(error)
-    if isinstance(error, errors.PlatformError) and error.status == _CONFLICT:
-        return Problem("moved", words)
-    if isinstance(error, errors.PlatformError) and error.status == _NO_SPACE:
-        return Problem("no_space", words)
-    return explain_words(words) if key == "refused" else Problem(key, words)
+    told = error.detail if isinstance(error, errors.PlatformError) else ""
+    if key == "refused" and told:
+        status = error.status if isinstance(error, errors.PlatformError) else None
+        return Problem(_BY_STATUS[status], told, quoted=True) if status in _BY_STATUS else explain_words(told)
+    return Problem(key, told or _message(error), quoted=bool(told))
 
 
 def explain_words(words: str) -> Problem:
     """The explanation of a refusal that came as words."""
-    return Problem(next((key for pattern, key in _BY_WORDS if pattern.search(words)), "refused"), words)
+    return Problem(next((key for pattern, key in _BY_WORDS if pattern.search(words)), "refused"), words, quoted=True)
 
 
 def _message(error: Exception) -> str:

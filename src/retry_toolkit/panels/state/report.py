@@ -59,10 +59,16 @@ class ReportState(HasTraits):
             next((stage for stage in self.task.stages if stage.stage_id == self.stage_id), None) if self.task else None
         )
 
+    @property
+    def between(self) -> bool:
+        """Whether another task is being read: the page shows the last one, out of reach, rather than nothing."""
+        return self.task_id is not None and self.task is None and self.loading
+
     def open(self, task_id: str) -> None:
         """Show a task; its failed stage is looked at first."""
         if task_id != self.task_id:
             with self.hold_trait_notifications():
+                self.loading = True
                 self.task_id, self.task, self.stage_id = task_id, None, None
                 self.attempts, self.log, self.problem, self.log_problem = (), LogTail(), None, None
         self.reload()
