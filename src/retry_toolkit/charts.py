@@ -45,7 +45,12 @@ def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
     axes = [
         bqplot.Axis(scale=places, orientation="vertical", grid_lines="none", tick_style={"font-size": "12px"}),
         bqplot.Axis(
-            scale=sizes, label=texts("disk.axis", unit=unit), num_ticks=5, label_offset="34px", grid_lines="solid"
+            scale=sizes,
+            label=texts("disk.axis", unit=unit),
+            num_ticks=5,
+            label_offset="34px",
+            label_color="var(--fd-muted)",
+            grid_lines="solid",
         ),
     ]
     height = _MARGIN["top"] + _MARGIN["bottom"] + _BAR_HEIGHT * max(len(labels), 3)

@@ -52,11 +52,9 @@ class OpeningDesk:
         self.widget.children = (self.desk.widget,)
 
     def _fail(self, error: Exception) -> None:
-        problem: Problem = explain(error)
         again = button(self._texts("action.try_again"), action="open", cls="fd-button")
-        card = el(
-            "div", el("div", problem_nodes(self._texts, problem), again), cls="fd-notice-card fd-error", role="alert"
-        )
+        words = el("div", problem_nodes(self._texts, explain(error)), again)
+        card = el("div", words, cls="fd-notice-card fd-error", role="alert")
         self._fragment.show(card, language=self._texts.language)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

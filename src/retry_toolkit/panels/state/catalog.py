@@ -131,6 +131,7 @@ class CatalogState(HasTraits):
         for record in self._mended.values():
             catalog = replace_rows(catalog, record)
         self._mended.clear()
+        self._session.notices.settle("catalog")
         self.catalog = catalog
         self._reload_if_asked()
 
@@ -138,6 +139,9 @@ class CatalogState(HasTraits):
         self.loading = False
         self._mended.clear()
         self.problem = explain(error)
+        if self.catalog is not None:
+            # The rows of the last load stay: what is wrong must be said beside them.
+            self._session.notices.show_problem(self.problem, topic="catalog")
         self._reload_if_asked()
 
     def _reload_if_asked(self) -> None:

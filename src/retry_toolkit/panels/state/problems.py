@@ -44,7 +44,7 @@ _BY_TYPE: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.Refused, "refused"),
     (errors.BadAnswer, "bad_answer"),
     (errors.Unavailable, "network"),
-    (errors.Unreachable, "network"),
+    (errors.Unreachable, "unreachable"),
     (errors.ConnectError, "wrong_address"),
     (errors.SettingsError, "settings"),
 )

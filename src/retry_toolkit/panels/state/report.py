@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from traitlets import Bool, HasTraits, Instance, Tuple, Unicode
 
-from retry_toolkit.errors import NotFound, RetryToolkitError
+from retry_toolkit.errors import NotFound
 from retry_toolkit.panels.state.problems import Problem, explain
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.platforms.base import FINISHED, AttemptRecord, LogRecord, StageRecord, TaskRecord
@@ -137,6 +137,7 @@ class ReportState(HasTraits):
         if read != self._reads:
             return
         self.loading, self.problem = False, None
+        self._session.notices.settle("report")
         self.attempts = reading.attempts
         self._show(reading.task)
         self.reload_log()
@@ -146,8 +147,9 @@ class ReportState(HasTraits):
     def _not_fetched(self, read: int, error: Exception) -> None:
         if read == self._reads:
             self.loading, self.problem = False, explain(error)
-            if not isinstance(error, RetryToolkitError):
-                self._session.notices.report(error)
+            if self.task is not None:
+                # What was read before stays: what is wrong must be said beside it.
+                self._session.notices.show_problem(self.problem, topic="report")
 
     def _show(self, task: TaskRecord) -> None:
         kept = any(stage.stage_id == self.stage_id for stage in task.stages)

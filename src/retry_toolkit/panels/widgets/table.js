@@ -50,6 +50,12 @@ function nameCell(row, view) {
   return cell;
 }
 
+function errorCell(text) {
+  const cell = make("td", { role: "gridcell", class: "fd-col-error", title: text });
+  cell.append(make("div", { class: "fd-clamped" }, text));
+  return cell;
+}
+
 function textCell(key, text) {
   return make("td", { role: "gridcell", class: `fd-col-${key}`, title: text }, text);
 }
@@ -83,7 +89,7 @@ function rowElement(row, view, send) {
     created.append(time);
   } else created.textContent = "–";
 
-  const cells = { status: state, name: nameCell(row, view), created_at: created };
+  const cells = { status: state, name: nameCell(row, view), created_at: created, error: errorCell(row.error) };
   element.append(choose, ...view.columns.map(({ key }) => cells[key] ?? textCell(key, row[key])));
   return element;
 }
