@@ -150,7 +150,7 @@ class TestReading:
         page = bench.store.tasks
 
         def found(**filters: str) -> list[str]:
-            result = page(page=1, page_size=10, **filters)  # type: ignore[arg-type]  # filters are texts
+            result = page(page=1, page_size=10, **filters)
             assert result.total == len(result.items)
             return [task.id for task in result.items]
 

@@ -104,7 +104,7 @@ class _Guarded:
                 stderr=subprocess.PIPE,
                 pass_fds=(passed,),
                 start_new_session=True,
-                env=_environment(),
+                env=stage_environment(),
             )
         except OSError as error:
             os.close(result)
@@ -211,7 +211,7 @@ def _patience(until: float) -> float:
     return max(0.0, min(TICK_S, until - time.monotonic()))
 
 
-def _environment() -> dict[str, str]:
+def stage_environment() -> dict[str, str]:
     """The platform's environment without its secrets; what is printed comes at once and as UTF-8."""
     kept = {name: value for name, value in os.environ.items() if name not in _SECRETS}
     return kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}

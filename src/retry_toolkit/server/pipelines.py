@@ -227,8 +227,8 @@ class Pipeline:
         """Add a command line as the next stage; exit status 0 is success.
 
         It runs without a shell in the attempt's work directory and finds in its environment `RT_TASK_ID`, `RT_STAGE`,
-        `RT_ATTEMPT`, `RT_INPUTS`, `RT_WORK`, `RT_OUTPUTS` (a directory with one entry per earlier completed stage) and one
-        `RT_PARAM_<NAME>` per parameter (text as it is, anything else as JSON).
+        `RT_ATTEMPT`, `RT_INPUTS`, `RT_WORK`, `RT_OUTPUTS` (a directory with one entry per earlier completed stage) and
+        one `RT_PARAM_<NAME>` per parameter (text as it is, anything else as JSON).
 
         Raises:
             ValueError: The name is taken or cannot be used, a limit makes no sense, or the command line is empty.
@@ -291,6 +291,8 @@ def _execute(path: Path) -> ModuleType:
         raise PipelineFileError(f"{path}: not a Python file (its name must end in .py)")
     module = module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle of the author's code look their module up here
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # last, so that no neighbour hides a library
     try:
         spec.loader.exec_module(module)
     except FileNotFoundError as error:
