@@ -135,7 +135,7 @@ def _check_token(token: SecretStr | None) -> None:
 
 
 def _find(link: Transport) -> Platform:
-    """Ask for the embedded platform first, for it speaks both dialects."""
+    """Whoever answers; the embedded platform is asked for first, for it speaks both dialects."""
     page: NotJson | None = None
     for finder in (_embedded, _pipeline, _queue):
         try:
@@ -150,7 +150,7 @@ def _find(link: Transport) -> Platform:
 
 
 def _embedded(link: Transport) -> Platform:
-    told = _ask(link, CAPABILITIES_PATH)
+    told = _ask(link, "embedded", CAPABILITIES_PATH)
     if not is_embedded(told):
         raise _not_our_api(link, "embedded")
     return EmbeddedPlatform(link, told)
@@ -169,14 +169,14 @@ def _queue(link: Transport) -> Platform:
 def _check_rows(link: Transport, path: str, key: str, dialect: str) -> None:
     """Make sure that a list of tasks of this dialect is there."""
     try:
-        rows = read_envelope(_ask(link, path, {"page_size": 1})).rows
+        rows = read_envelope(_ask(link, dialect, path, {"page_size": 1})).rows
     except BadAnswer:
         raise _not_our_api(link, dialect) from None
     if rows and not (isinstance(rows[0], dict) and key in rows[0]):
         raise _not_our_api(link, dialect)
 
 
-def _ask(link: Transport, path: str, params: dict[str, int] | None = None) -> Any:
+def _ask(link: Transport, dialect: str, path: str, params: dict[str, int] | None = None) -> Any:
     """The JSON at a path; a refusal or a missing path means that this dialect is not spoken."""
     try:
         return link.read(path, params)
@@ -187,9 +187,9 @@ def _ask(link: Transport, path: str, params: dict[str, int] | None = None) -> An
     except BadAnswer as error:
         if error.status is not None and error.status // 100 == 3:  # noqa: PLR2004 - redirects
             raise ConnectError(error.message, url=link.origin, advice=error.advice) from error
-        raise _not_our_api(link, "JSON") from error
+        raise _not_our_api(link, dialect) from error
     except (NotFound, Refused) as error:
-        raise _not_our_api(link, "such") from error
+        raise _not_our_api(link, dialect) from error
 
 
 def _not_our_api(link: Transport, dialect: str) -> NotOurApi:
