@@ -17,6 +17,7 @@ RetryToolkitError                 catches all of them
 ├── NotSent                       a write that provably never left this machine
 ├── UnclearOutcome                a write was sent, and no clear answer came back
 ├── ReadOnly                      this connection refuses everything that writes
+├── JournalError                  the local record of retries cannot be used, or does not allow this change
 └── Unsupported                   the platform lacks this capability
 """
 
@@ -159,6 +160,10 @@ class ReadOnly(RetryToolkitError):
     """This connection refuses everything that writes."""
 
     advice = "Connect without read_only=True, with a token that may act."
+
+
+class JournalError(RetryToolkitError):
+    """The local record of retries cannot be used, or does not allow this change: nothing is sent without it."""
 
 
 class Unsupported(RetryToolkitError):

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     )
     retry_limit: int = Field(3, ge=0, description="Retries of one stage where its pipeline names no limit.")
     retention_days: PositiveFloat = Field(30.0, description="Days for which input files are kept.")
+    evidence_days: PositiveFloat = Field(365.0, description="Days for which reports erased by retries are kept.")
     viewer_token: SecretStr | None = Field(None, description="Token that may read the embedded platform.")
     operator_token: SecretStr | None = Field(None, description="Token that may read and act.")
     url: str | None = Field(None, description="Platform that `connect()` uses; the embedded one if unset.")
