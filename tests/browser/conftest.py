@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from retry_toolkit.settings import Settings
-from tests.browser.chromium import Guard, Profiles, launch
+from tests.browser.chromium import TIMEOUT_MS, Guard, Profiles, launch
 from tests.browser.ledger import Ledger
 from tests.browser.stack import make_settings, run_dashboard, run_platform
 
@@ -36,6 +37,7 @@ def dashboard(settings: Settings, ledger: Ledger) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for the session."""
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -52,7 +54,14 @@ def guard() -> Iterator[Guard]:
 
 
 @pytest.fixture
-def profiles(chromium: Browser, guard: Guard) -> Iterator[Profiles]:
+def own() -> Iterator[ExitStack]:
+    """Platforms and dashboards of one test: they end after its pages, so that no page sees them go."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def profiles(chromium: Browser, guard: Guard, own: ExitStack) -> Iterator[Profiles]:
     """Opens addresses, each in a browser profile of its own."""
     profiles = Profiles(chromium, guard)
     yield profiles

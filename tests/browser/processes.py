@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,13 +17,6 @@ T = TypeVar("T")
 POLL_S = 0.05
 STOP_S = 10.0
 LOG_TAIL = 4000
-
-
-def free_port() -> int:
-    """A loopback port that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, condition: Callable[[], T | None], *, timeout_s: float = 30.0) -> T:

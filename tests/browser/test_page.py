@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,16 +135,15 @@ def test_the_address_changes_neither_template_nor_theme(probe: str, profiles: Pr
     expect(page.locator("body")).to_have_attribute("data-theme", "system")
 
 
-def test_an_uncaught_error_is_told_in_words(tmp_path: Path, profiles: Profiles) -> None:
+def test_an_uncaught_error_is_told_in_words(tmp_path: Path, own: ExitStack, profiles: Profiles) -> None:
     """A launcher that fails shows what to do, in both languages, and nothing of its traceback."""
-    with run_dashboard(make_settings(tmp_path), write_notebook(tmp_path / "broken.ipynb", BROKEN)) as url:
-        page = profiles.open(url)
-        alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("The dashboard could not start.")
-        expect(alert).to_contain_text("面板无法启动。")
-        assert "secret words" not in page.content()
-        assert "Traceback" not in page.content()
-        page.close()
+    launcher = write_notebook(tmp_path / "broken.ipynb", BROKEN)
+    page = profiles.open(own.enter_context(run_dashboard(make_settings(tmp_path), launcher)))
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The dashboard could not start.")
+    expect(alert).to_contain_text("面板无法启动。")
+    assert "secret words" not in page.content()
+    assert "Traceback" not in page.content()
 
 
 def test_a_page_that_lost_its_dashboard_says_so(tmp_path: Path, profiles: Profiles, guard: Guard) -> None:
