@@ -12,6 +12,7 @@ import pytest
 
 from retry_toolkit.server.records import Task
 from tests.live import LivePlatform
+from tests.server.raw import get
 
 ROW_FIELDS = {
     *("task_id", "status", "display_name", "job_name", "created_at", "duration", "elapsed_seconds", "message"),
@@ -20,13 +21,6 @@ ROW_FIELDS = {
 }
 DETAIL_FIELDS = {"error_detail", "params", "input_dir", "output_dir", "log_dir", "status_history"}
 INPUTS = {"a.csv": b"id,value\n1,2\n", "数据.bin": bytes(range(256))}  # as of the fixture `completed`
-
-
-def get(api: httpx.Client, path: str, **params: object) -> Any:
-    """The JSON of a successful read."""
-    answer = api.get(path, params=params)  # type: ignore[arg-type]  # httpx wants primitives, which these are
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def retry(api: httpx.Client, task_id: str, **body: object) -> Any:

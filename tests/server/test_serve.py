@@ -26,19 +26,8 @@ def settings(home: Path) -> Settings:
     return sample_settings(home)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_cleanly(server_process: Start, settings: Settings, number: signal.Signals) -> None:
-    """A signal ends it with exit code 0 and no stack."""
-    server = server_process(settings)
-    server.wait_ready()
-    code, output = server.stop(number)
-    assert code == 0, output
-    assert "Traceback" not in output
-    assert settings.api_url in output
-
-
-def test_what_ran_goes_on_after_a_restart(server_process: Start, settings: Settings) -> None:
-    """A stage that a stop interrupted runs again at the next start, under the same attempt number."""
+def test_it_stops_cleanly_and_goes_on(server_process: Start, settings: Settings) -> None:
+    """SIGTERM and SIGINT end it with exit code 0 and no stack; the stage that a stop interrupted runs again."""
     release = settings.home / "release"
     body = {"pipeline": "slow", "params": {"release": str(release)}}
     first = server_process(settings)
@@ -46,14 +35,16 @@ def test_what_ran_goes_on_after_a_restart(server_process: Start, settings: Setti
     with httpx.Client(base_url=settings.api_url, trust_env=False) as client:
         task = f"/api/v1/tasks/{client.post('/api/v1/tasks', json=body).json()['id']}"
         wait_until(lambda: client.get(task).json()["status"] == "running", "the task to run")
-        assert first.stop()[0] == 0
+        stopped = first.stop(signal.SIGTERM)
         release.touch()
         second = server_process(settings)
         second.wait_ready()
         wait_until(lambda: client.get(task).json()["status"] == "completed", "the task to complete")
         attempts = client.get(f"{task}/attempts").json()["items"]
-        assert [(one["stage_name"], one["attempt"]) for one in attempts] == [("wait", 1), ("close", 1)]
-    second.stop()
+    assert [(one["stage_name"], one["attempt"]) for one in attempts] == [("wait", 1), ("close", 1)]
+    for code, output in (stopped, second.stop(signal.SIGINT)):
+        assert code == 0, output
+        assert output == f"The platform answers at {settings.api_url} (docs at /docs).\n"
 
 
 def test_a_taken_port_is_one_clear_line(server_process: Start, settings: Settings) -> None:

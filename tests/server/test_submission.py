@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import HTTPException
+from starlette.datastructures import UploadFile
 
+from retry_toolkit.server.routes.submission import Submission
+from retry_toolkit.server.wire.requests import SubmitRequest
 from tests.live import LivePlatform
 
 URL = "/api/v1/tasks"
@@ -140,6 +146,21 @@ def test_a_key_makes_one_task(api: httpx.Client) -> None:
     first, again, other = send(b"1"), send(b"1"), send(b"2")
     assert (again.status_code, again.json()) == (201, first.json())
     assert other.status_code == 422
+
+
+def test_a_full_disk_is_a_507(home: Path) -> None:
+    """Uploaded files that do not fit are refused as such, and nothing stays behind."""
+
+    class FullDisk(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    home.mkdir()
+    submission = Submission(SubmitRequest(pipeline="ok"), {"a.csv": UploadFile(FullDisk())})
+    with pytest.raises(HTTPException) as refused, submission.saved_files(home):
+        pytest.fail("saved what cannot be read")
+    assert refused.value.status_code == 507
+    assert list(home.iterdir()) == []
 
 
 def test_a_form_may_have_no_files(platform: LivePlatform, api: httpx.Client) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("retry_toolkit.server")
 
 MAX_JSON = 16 * 2**20
-MAX_UPLOAD = 4 * 2**30
+MAX_UPLOAD = 2 * 2**30
 UPLOAD_PATH = "/api/v1/tasks"
 PUBLIC_PATHS = frozenset({"/health", "/docs", "/docs.css", "/openapi.json"})
 READS = frozenset({"GET", "HEAD", "OPTIONS"})

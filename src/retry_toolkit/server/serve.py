@@ -38,6 +38,7 @@ log = logging.getLogger("retry_toolkit.server")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 3
 BACKLOG = 512
+KEEP_ALIVE_S = 75  # longer than clients keep idle connections, or a write could meet one that is just being closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,7 @@ class ApiServer(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
             )
         )

@@ -68,14 +68,20 @@ class Submission:
             HTTPException: 507, the disk is full.
         """
         with TemporaryDirectory(prefix=".upload-", dir=home) as directory:
-            yield {name: _save(file, Path(directory) / name) for name, file in self.files.items()}
+            with _full_disk_is_507():
+                saved = {name: _save(file, Path(directory) / name) for name, file in self.files.items()}
+            yield saved
 
 
 async def received(request: Request) -> AsyncIterator[Submission]:
     """The submission of a request, whichever of the two forms it has; files are closed after the answer."""
     if "multipart/form-data" in request.headers.get("content-type", "").lower():
-        async with request.form(max_files=MAX_FILES, max_part_size=MAX_FIELD) as form:
+        with _full_disk_is_507():
+            form = await request.form(max_files=MAX_FILES, max_part_size=MAX_FIELD)
+        try:
             yield Submission(_checked(_fields(form)), _uploads(form))
+        finally:
+            await form.close()
     else:
         yield Submission(_checked(await _json(request)), {})
 
@@ -136,11 +142,16 @@ def _digest(file: UploadFile) -> str:
 
 def _save(file: UploadFile, path: Path) -> Path:
     file.file.seek(0)
+    with path.open("xb") as target:
+        shutil.copyfileobj(file.file, target, 2**20)
+    return path
+
+
+@contextmanager
+def _full_disk_is_507() -> Iterator[None]:
     try:
-        with path.open("xb") as target:
-            shutil.copyfileobj(file.file, target, 2**20)
+        yield
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         raise HTTPException(507, "Not enough disk for the uploaded files") from None
-    return path
