@@ -6,7 +6,7 @@ Roots and depths come from pointer jumping: each round doubles how far every tas
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from retry_toolkit.frames.build import build_frame, tasks_frame
 from retry_toolkit.frames.describe import describes
-from retry_toolkit.frames.load import Tasks, read_tasks
+from retry_toolkit.frames.load import read_tasks
 from retry_toolkit.frames.schema import LINEAGE
 from retry_toolkit.platforms.base import Platform, TaskRecord
 
@@ -29,7 +29,7 @@ NOBODY = -1
 
 
 @describes(LINEAGE)
-def load_lineage(source: Platform | Tasks, *, progress: bool = True) -> pd.DataFrame:
+def load_lineage(source: Platform | pd.DataFrame | Iterable[TaskRecord], *, progress: bool = True) -> pd.DataFrame:
     """The lineage of tasks, one row each, newest first.
 
     Args:
@@ -47,10 +47,7 @@ def load_lineage(source: Platform | Tasks, *, progress: bool = True) -> pd.DataF
     """
     if isinstance(source, pd.DataFrame):
         return build_lineage(source)
-    if isinstance(source, Platform):
-        records = read_tasks(source, progress=progress).tasks
-    else:
-        records = tuple(task for task in source if isinstance(task, TaskRecord))
+    records = tuple(source) if isinstance(source, Iterable) else read_tasks(source, progress=progress).tasks
     claims = {record.task_id: record.retried_by for record in records if record.retried_by}
     return build_lineage(tasks_frame(records), claims)
 

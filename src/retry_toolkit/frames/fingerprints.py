@@ -21,8 +21,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _NOISE = r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\x{E000}]"
 
 # The line after the frames of the last traceback: messages can go on for lines, and the last of a chain was raised.
-_RAISED = r'(?s)(?:^|.*\n)  File "[^\n]*(?:\n[ \t][^\n]*)*\n(?P<line>[^\n]+)'
-_LAST = r"(?s)(?:^|.*\n)(?P<line>[^\n]*\S[^\n]*)"
+_RAISED = r'(?s)(?:.*\n|^)  File "[^\n]*(?:\n[ \t][^\n]*)*\n(?P<line>[^\n]+)'
+_LAST = r"(?s)(?:.*\n|^)(?P<line>[^\n]*\S[^\n]*)"
 _FIRST = r"(?:^|\n)(?P<line>[^\n]*\p{L}[^\n]*)"
 
 # RE2 looks neither ahead nor behind: a code gets a mark first, and digits that end in the mark are given back as is.
@@ -89,7 +89,7 @@ def _of_distinct(messages: Any) -> Any:
     plain = pc.replace_substring(pc.replace_substring(holed, f"{_MARK}*", ""), _MARK, "")
     once = pc.replace_substring_regex(plain, r"\*(?:[\s,;/._+-]*\*)+", "*")
     even = pc.utf8_trim_whitespace(pc.replace_substring_regex(once, r"\s+", " "))
-    short = pc.utf8_slice_codeunits(even, 0, MAX_CHARS)
+    short = pc.utf8_rtrim_whitespace(pc.utf8_slice_codeunits(even, 0, MAX_CHARS))
     return pc.if_else(pc.equal(short, ""), pa.scalar(None, short.type), short)
 
 
