@@ -56,11 +56,11 @@ def guarded_platform(platform: LivePlatform) -> Iterator[LivePlatform]:
 
 @pytest.fixture
 def server_process() -> Iterator[Callable[..., ServerProcess]]:
-    """Starts `retry-toolkit serve` with some settings and arguments; whatever still runs is killed in the end."""
+    """Starts a `ServerProcess` with its arguments; whatever still runs is killed in the end."""
     started: list[ServerProcess] = []
 
-    def start(settings: Settings, *arguments: str) -> ServerProcess:
-        started.append(ServerProcess(settings, *arguments))
+    def start(settings: Settings, *arguments: str, command: str = "serve") -> ServerProcess:
+        started.append(ServerProcess(settings, *arguments, command=command))
         return started[-1]
 
     yield start

@@ -30,7 +30,7 @@ from retry_toolkit.server.store import Store
 from retry_toolkit.settings import Settings, load_settings
 
 SAMPLE_PIPELINES = Path(__file__).with_name("sample_pipelines.py")
-WAIT_S = 30.0
+WAIT_S = 60.0
 POLL_S = 0.02
 
 
@@ -207,14 +207,14 @@ def second_door(platform: LivePlatform, **overrides: object) -> Iterator[LivePla
 
 
 class ServerProcess:
-    """A platform in a process of its own, as `retry-toolkit serve` runs it; any number at a time.
+    """A platform in a process of its own, as `retry-toolkit serve` (or `worker`) runs it; any number at a time.
 
     Attributes:
         url: Its address.
         process: The process.
     """
 
-    def __init__(self, settings: Settings, *arguments: str) -> None:
+    def __init__(self, settings: Settings, *arguments: str, command: str = "serve") -> None:
         self.url = settings.api_url
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RETRY_TOOLKIT_")}
         environment |= {
@@ -228,7 +228,7 @@ class ServerProcess:
             if (secret := getattr(settings, name)) is not None:
                 environment[f"RETRY_TOOLKIT_{name.upper()}"] = secret.get_secret_value()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "retry_toolkit", "serve", *arguments],
+            [sys.executable, "-m", "retry_toolkit", command, *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

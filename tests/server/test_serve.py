@@ -5,14 +5,19 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from retry_toolkit.errors import SettingsError
+from retry_toolkit.server.actions import Actions, Intent
+from retry_toolkit.server.files import TaskFiles
+from retry_toolkit.server.pipelines import load_pipelines
 from retry_toolkit.server.routes.context import DemoProgress
 from retry_toolkit.server.serve import bound_socket, serve
+from retry_toolkit.server.store import Store
 from retry_toolkit.settings import Settings
 from tests.conftest import OPERATOR
 from tests.live import ServerProcess, free_port, sample_settings, wait_until
@@ -45,6 +50,63 @@ def test_it_stops_cleanly_and_goes_on(server_process: Start, settings: Settings)
     for code, output in (stopped, second.stop(signal.SIGINT)):
         assert code == 0, output
         assert output == f"The platform answers at {settings.api_url} (docs at /docs).\n"
+
+
+class Asleep:
+    """No engine: nothing that is submitted is started."""
+
+    def wake(self, task_id: str) -> None:
+        """Do nothing."""
+
+    def cancel(self, task_id: str) -> None:
+        """Do nothing."""
+
+
+def test_a_worker_runs_what_waits(server_process: Start, settings: Settings) -> None:
+    """A process without a port runs the tasks of its home directory, and stops like the other."""
+    pipelines = load_pipelines(settings.pipelines)
+    with closing(Store.open(settings)) as store:
+        actions = Actions(store, Asleep(), TaskFiles(settings), pipelines, settings)
+        answer = actions.submit("ok", intent=Intent("test"), render=lambda task: {"id": task.id})
+        worker = server_process(settings, command="worker")
+
+        def completed() -> bool:
+            task = store.task(answer.body["id"])
+            return task is not None and task.status == "completed"
+
+        wait_until(completed, "the worker to run the task")
+    assert worker.stop() == (0, "")
+
+
+def test_a_demo_is_made_while_serving(server_process: Start, home: Path) -> None:
+    """Its progress is told while it is made, its pipelines are there, and a stop in the middle is clean."""
+    server = server_process(sample_settings(home, pipelines=()), "--demo")
+    server.wait_ready()
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
+        wait_until(lambda: client.get("/api/v1/demo").json()["done"] > 0, "the first demo task")
+        progress = client.get("/api/v1/demo").json()
+        names = {item["name"] for item in client.get("/api/v1/templates").json()["items"]}
+    assert not progress["finished"]
+    assert progress["total"] > 200
+    assert "sales_report" in names
+    code, output = server.stop()
+    assert code == 0, output
+    assert "Traceback" not in output
+
+
+def test_a_demo_that_cannot_be_made_is_given_up(server_process: Start, home: Path) -> None:
+    """The platform serves on and says why there is no demo; the log has the cause."""
+    (home / "demo").mkdir(parents=True)
+    (home / "demo" / "seeding.json").write_text("{")
+    server = server_process(sample_settings(home), "--demo")
+    server.wait_ready()
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
+        wait_until(lambda: client.get("/api/v1/demo").json()["finished"], "the demo to be given up")
+        assert client.get("/api/v1/demo").json()["error"]
+        assert client.get("/api/v1/tasks").status_code == 200
+    code, output = server.stop()
+    assert code == 0
+    assert "The demo was given up" in output
 
 
 def test_a_taken_port_is_one_clear_line(server_process: Start, settings: Settings) -> None:
