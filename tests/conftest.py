@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from retry_toolkit.settings import Settings
@@ -24,7 +25,12 @@ OPERATOR = "operator-token-for-tests"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Hypothesis run beside a live platform, whose engine draws random numbers in threads of its own."""
+    """Let Hypothesis run beside a live platform, whose engine draws random numbers in threads of its own.
+
+    How long an example takes says nothing on a machine that runs other things too: there is no deadline.
+    """
+    hypothesis.settings.register_profile("retry_toolkit", deadline=None)
+    hypothesis.settings.load_profile("retry_toolkit")
     config.addinivalue_line(
         "filterwarnings", "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
     )
