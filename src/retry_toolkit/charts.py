@@ -43,11 +43,12 @@ def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
         padding=0.35,
     )
     axes = [
-        bqplot.Axis(scale=places, orientation="vertical", grid_lines="none", tick_style={"font-size": "12px"}),
+        bqplot.Axis(scale=places, orientation="vertical", grid_lines="none"),
         bqplot.Axis(
             scale=sizes,
             label=texts("disk.axis", unit=unit),
-            num_ticks=5,
+            tick_values=ticks,
+            tick_format=_tick_format(ticks),
             label_offset="34px",
             label_color="var(--fd-muted)",
             grid_lines="solid",
