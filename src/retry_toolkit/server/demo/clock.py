@@ -11,11 +11,12 @@ from retry_toolkit.server import tables
 from retry_toolkit.server.store import Store
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
-OF_TASKS = (tables.stages, tables.attempts, tables.executions, tables.status_history, tables.audit)
+# Not the audit trail: whatever happens to the clock, nobody rewrites that.
+OF_TASKS = (tables.stages, tables.attempts, tables.executions, tables.status_history)
 
 
 def backdate(store: Store, task_id: str, delta: timedelta, *, since: datetime = LONG_AGO) -> None:
-    """Move the times of a task and of everything that hangs on it back by `delta`, in one transaction.
+    """Move the times of a task and of all that hangs on it back by `delta`, in one transaction.
 
     Its logs follow by themselves: their lines count from the start of their execution. Times before `since` stay: so
     the attempts of a task can be moved one by one, and a repetition moves nothing twice.

@@ -102,7 +102,7 @@ def _write_archive(case: Case, folder: Path, rng: random.Random) -> None:
         (folder / name).write_text(" ".join(rng.choices(WORDS, k=rng.randint(200, 4000))), encoding="utf-8")
         documents.append(name)
     if rng.random() < RARELY:
-        (folder / "photo.bin").write_bytes(rng.randbytes(rng.randint(200_000, 2_500_000)))
+        (folder / "photo.bin").write_bytes(rng.randbytes(rng.randint(60_000, 600_000)))
         documents.append("photo.bin")
     if case.cause == "exit_code" or rng.random() < RARELY:
         _write_inner_archive(folder / "attachments.zip", cut=case.cause == "exit_code")

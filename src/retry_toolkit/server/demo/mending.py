@@ -15,9 +15,9 @@ from retry_toolkit.settings import Settings
 CATEGORIES = ("Kitchen", "Office", "Garden", "家居", "Lighting")
 AUTUMN_LINE = tuple(f"N-9{number:02}" for number in range(1, 13))
 PRODUCTS = tuple(f"{letter}-{number}" for letter in "ABCD" for number in range(101, 116))
-REGIONS = ("east-china", "north-china", "south-china", "west-china", "dach", "benelux", "nordics", "iberia")
+REGIONS = ("east-china", "north-china", "south-china", "west-china", "dach", "benelux", "nordics", "iberia", "italia")
 TAXED_ELSEWHERE = ("south-china", "nordics")
-TAXED_LATE = ("north-china",)
+TAXED_LATE = ("north-china", "italia")
 OLD_SCANS = tuple(f"2026-10/scan-{number:04}.txt" for number in range(231, 239))
 NEW_SCANS = tuple(f"2026-11/scan-{number:04}.txt" for number in range(301, 309))
 KEEP_DAYS = 7
@@ -26,7 +26,7 @@ DAY_S = 86400.0
 FAULTS = {
     "reference_rows": f"products.csv lists the autumn line ({AUTUMN_LINE[0]} to {AUTUMN_LINE[-1]})",
     "reference_column": f"the tax tables of {' and '.join(TAXED_ELSEWHERE)} have their tax_rate",
-    "mended_column": f"the tax table of {' and '.join(TAXED_LATE)} has its tax_rate",
+    "mended_column": f"the tax tables of {' and '.join(TAXED_LATE)} have their tax_rate",
     "lost_scan": f"the scans of {OLD_SCANS[0][:7]} are restored from the backup",
     "memory_limit": "mesh.json allows no mesh finer than the memory limit",
     "time_out": "solver.json has a time step that gets to an end",

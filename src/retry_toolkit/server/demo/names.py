@@ -26,6 +26,7 @@ REGION_NAMES = {
     "benelux": "Benelux",
     "nordics": "Nordics",
     "iberia": "Iberia",
+    "italia": "Italia",
 }
 SUBJECTS = (
     ("发票 2026 Q3", "采购合同", "报销单", "海关单据"),

@@ -106,7 +106,7 @@ def _created(key: str, owner: str, moves: tuple[Move, ...], *, now: datetime, re
 
 def _params(key: str, cause: str, pipeline: str, *, abroad: bool, day: date, rng: random.Random) -> dict[str, Any]:
     if pipeline == "sales_report":
-        params: dict[str, Any] = {"region": rng.choice(UNTAXED.get(cause, REGIONS[abroad]))}
+        params: dict[str, Any] = {"region": UNTAXED[cause][abroad] if cause in UNTAXED else rng.choice(REGIONS[abroad])}
         return params | ({"verbose": True} if key in VERBOSE else {})
     if pipeline == "archive_check":
         return {"format": rng.choice(("zip", "tar.gz"))}

@@ -239,8 +239,7 @@ class _Seeding:
             for case in self._cases:
                 self._set_back_to(case.created, self._moves.task_id(case), since)
         for case, move in self._in_round(number):
-            for name in {move.of, move.makes or move.of}:
-                self._set_back_to(case.at(move), self._moves.task_id(case, name), since)
+            self._set_back_to(case.at(move), self._moves.task_id(case, move.makes or move.of), since)
 
     def _set_back_to(self, then: datetime, task_id: str | None, since: datetime) -> None:
         now = began(self._store, task_id, since=since) if task_id else None
