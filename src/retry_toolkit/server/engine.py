@@ -46,7 +46,7 @@ QUEUE = "retry_toolkit"
 SCHEMA = "retry_toolkit_engine"
 # One version for ever: tasks of an older program are run on by a newer one.
 APPLICATION_VERSION = "1"
-POLL_S = 0.1
+POLL_S = 0.2
 CHECK_S = 0.5
 STOP_S = 10.0
 STORE_PATIENCE_S = (0.1, 0.5, 2.0, 5.0)
