@@ -29,8 +29,8 @@ class Desk:
 
     def search(self, text: str) -> None:
         """Type into the search field."""
-        self.page.get_by_label("Search").fill(text)
-        self.page.get_by_label("Search").press("Enter")
+        self.page.get_by_role("textbox", name="Search", exact=True).fill(text)
+        self.page.get_by_role("textbox", name="Search", exact=True).press("Enter")
 
     def row(self, title: str) -> Locator:
         """Rows of the table that show this title."""

@@ -73,14 +73,14 @@ def test_a_published_page_reads_until_a_viewer_brings_a_token(
     expect(page.get_by_text("Read only", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Retry stage check…")).to_be_disabled()
 
-    page.get_by_label("Operator token").fill("not the token")
+    page.get_by_label("Operator token").fill("not-the-token")
     desk.press("Act with this token")
     expect(page.get_by_role("alert").filter(has_text="valid token")).to_be_visible()
     snapshot(page, "published-1-refused")
 
     page.get_by_label("Operator token").fill(OPERATOR)
     desk.press("Act with this token")
-    expect(page.get_by_text("Acting with your token")).to_be_visible()
+    expect(page.get_by_text("Acting with your token", exact=True)).to_be_visible()
     desk.press("Retry stage check…")
     desk.press("Retry this stage")
     expect(desk.outcome).to_contain_text("Recovered")
