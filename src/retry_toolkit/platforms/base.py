@@ -6,7 +6,7 @@ unknown is None.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, Self, runtime_checkable
@@ -233,6 +233,29 @@ class BatchRetry:
         return sum(item.accepted for item in self.items)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """What a platform knows of an idempotency key.
+
+    `done`: it did what was asked under that key (`new_task_id` names the task that a whole retry made).
+    `called_off`: it has not, and never will. `open`: it has not so far; a request may still be on its way.
+    """
+
+    state: Literal["done", "called_off", "open"]
+    new_task_id: str | None = None
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A platform that tells what became of an idempotency key, and can be asked never to act on it."""
+
+    def recall(self, key: str) -> Recalled:
+        """What became of this key; a read."""
+
+    def call_off(self, key: str) -> Recalled:
+        """Refuse this key from now on unless it was acted on already; harmless when repeated, and retries nothing."""
+
+
 @runtime_checkable
 class Platform(Protocol):
     """A system that runs tasks. Reads may be repeated by the transport; a write is sent exactly once.
@@ -282,8 +305,18 @@ class Platform(Protocol):
     ) -> StageRetry:
         """Reset one failed stage."""
 
-    def retry_batch(self, task_ids: Sequence[str], *, idempotency_key: str | None = None) -> BatchRetry:
-        """Reset the earliest failed stage of each task."""
+    def retry_batch(
+        self,
+        task_ids: Sequence[str],
+        *,
+        expected_retry_counts: Mapping[str, int] | None = None,
+        idempotency_key: str | None = None,
+        item_keys: Mapping[str, str] | None = None,
+    ) -> BatchRetry:
+        """Reset the earliest failed stage of each task.
+
+        By task id: `expected_retry_counts` of those stages, and in `item_keys` an idempotency key for each item.
+        """
 
     def retry_task(
         self,

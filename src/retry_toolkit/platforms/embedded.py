@@ -17,6 +17,7 @@ from retry_toolkit.platforms.base import (
     BatchRetry,
     Capabilities,
     LogRecord,
+    Recalled,
     StageRetry,
     TaskFiles,
     TaskPage,
@@ -46,14 +47,20 @@ class EmbeddedPlatform(Connection):
 
     def __init__(self, transport: Transport, told: Mapping[str, Any]) -> None:
         super().__init__(transport, read_capabilities(told))
-        self._viewer = told.get("role") == "viewer"
+        role = told.get("role")
+        self._role = role if isinstance(role, str) else None
         self._stages = PipelineCalls(transport)
         self._jobs = QueueCalls(transport)
 
     @property
     def read_only(self) -> bool:
         """True when this connection refuses everything that writes, or its token may only read."""
-        return self._transport.read_only or self._viewer
+        return self._transport.read_only or self._role == "viewer"
+
+    @property
+    def identity(self) -> str | None:
+        """Who this platform takes the caller for: `local`, `operator` or `viewer`."""
+        return self._role
 
     def tasks(self, query: TaskQuery = EVERY_TASK) -> Iterator[TaskPage]:
         """Pages of tasks with their stages, newest first."""
@@ -94,12 +101,24 @@ class EmbeddedPlatform(Connection):
         )
         return replace(retry, task=self._judged(retry.task))
 
-    def retry_batch(self, task_ids: Sequence[str], *, idempotency_key: str | None = None) -> BatchRetry:
-        """Reset the earliest failed stage of each task, in one request."""
+    def retry_batch(
+        self,
+        task_ids: Sequence[str],
+        *,
+        expected_retry_counts: Mapping[str, int] | None = None,
+        idempotency_key: str | None = None,
+        item_keys: Mapping[str, str] | None = None,
+    ) -> BatchRetry:
+        """Reset the earliest failed stage of each task, in one request.
+
+        The platform itself compares each attempt number and remembers each item's key.
+        """
         largest = self.capabilities.max_batch
         if largest is not None and len(set(task_ids)) > largest:
             raise Unsupported(f"{self.name} takes at most {largest} tasks at once.", advice="Retry fewer at a time.")
-        retry = self._stages.retry_batch(task_ids, idempotency_key=idempotency_key)
+        retry = self._stages.retry_batch(
+            task_ids, expected=expected_retry_counts, idempotency_key=idempotency_key, item_keys=item_keys
+        )
         return BatchRetry(items=tuple(map(self._judged_item, retry.items)))
 
     def retry_task(
@@ -141,6 +160,14 @@ class EmbeddedPlatform(Connection):
     def cancel(self, task_id: str) -> TaskRecord:
         """Cancel a queued or running task."""
         return self._judged(self._stages.cancel(task_id))
+
+    def recall(self, key: str) -> Recalled:
+        """What became of an idempotency key."""
+        return self._stages.recall(key)
+
+    def call_off(self, key: str) -> Recalled:
+        """Refuse an idempotency key from now on, unless it was acted on already."""
+        return self._stages.call_off(key)
 
     def _judged_item(self, item: BatchItem) -> BatchItem:
         return item if item.task is None else replace(item, task=self._judged(item.task))

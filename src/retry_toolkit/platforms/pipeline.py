@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from retry_toolkit.errors import Unsupported
@@ -79,9 +79,16 @@ class PipelinePlatform(Connection):
         retry = self._calls.retry_stage(task_id, stage_id, before=before)
         return replace(retry, task=self._judged(retry.task))
 
-    def retry_batch(self, task_ids: Sequence[str], *, idempotency_key: str | None = None) -> BatchRetry:
-        """Reset the earliest failed stage of each task, in one request."""
-        del idempotency_key
+    def retry_batch(
+        self,
+        task_ids: Sequence[str],
+        *,
+        expected_retry_counts: Mapping[str, int] | None = None,
+        idempotency_key: str | None = None,
+        item_keys: Mapping[str, str] | None = None,
+    ) -> BatchRetry:
+        """Reset the earliest failed stage of each task, in one request; the dialect compares nothing."""
+        del expected_retry_counts, idempotency_key, item_keys
         return self._calls.retry_batch(task_ids)
 
     def retry_task(

@@ -19,6 +19,7 @@ from retry_toolkit.platforms.base import (
     BatchItem,
     BatchRetry,
     LogRecord,
+    Recalled,
     StageRetry,
     TaskPage,
     TaskQuery,
@@ -32,6 +33,7 @@ from retry_toolkit.platforms.pipeline_wire import (
     WireAttempt,
     WireBatch,
     WireBatchItem,
+    WireKey,
     WireLogRow,
     read_task,
 )
@@ -41,7 +43,7 @@ BASE = "/api/v1"
 DEFAULT_RETRY_LIMIT = 3
 """Retries of a stage where its template names no limit; the contract's default."""
 
-LOG_PAGE_SIZE = 200
+LOG_PAGE_SIZE = 100
 MAX_LOG_PAGES = 5_000
 
 
@@ -121,14 +123,30 @@ class PipelineCalls:
             raise UnclearOutcome(f"The answer says that the attempt number of {stage_id} has not moved.")
         return StageRetry(task=task, stage_id=stage_id, attempt=stage.retry_count + 1)
 
-    def retry_batch(self, task_ids: Sequence[str], *, idempotency_key: str | None = None) -> BatchRetry:
-        """Reset the earliest failed stage of each task, each asked for once."""
+    def retry_batch(
+        self,
+        task_ids: Sequence[str],
+        *,
+        expected: Mapping[str, int] | None = None,
+        idempotency_key: str | None = None,
+        item_keys: Mapping[str, str] | None = None,
+    ) -> BatchRetry:
+        """Reset the earliest failed stage of each task, each asked for once.
+
+        Args:
+            task_ids: Tasks.
+            expected: By task, sent to the platform, which refuses where it has moved; not part of the plain dialect.
+            idempotency_key: Names the whole request; not part of the plain dialect.
+            item_keys: By task, name its intent; not part of the plain dialect.
+        """
         wanted = tuple(dict.fromkeys(task_ids))
         self._transport.require_writable()
         if not wanted:
             return BatchRetry(items=())
         path = f"{BASE}/tasks/retry-batch"
-        answer = self._transport.write("POST", path, {"task_ids": list(wanted)}, key=idempotency_key)
+        extras = {"expected_retry_counts": expected, "idempotency_keys": item_keys}
+        body = {"task_ids": list(wanted)} | {name: dict(value) for name, value in extras.items() if value}
+        answer = self._transport.write("POST", path, body, key=idempotency_key)
         try:
             items, _ = read_model(WireBatch, answer)
         except Unreadable as error:
@@ -148,6 +166,20 @@ class PipelineCalls:
     def cancel(self, task_id: str) -> TaskRecord:
         """Cancel a queued or running task."""
         return self._answered_task(self._transport.write("POST", _path(task_id, "cancel")), task_id)
+
+    def recall(self, key: str) -> Recalled:
+        """What became of an idempotency key; a call of the embedded platform only."""
+        try:
+            return _recalled(self._transport.read(_key_path(key)), key)
+        except Unreadable as error:
+            raise BadAnswer(f"The answer about an idempotency key cannot be read: {error}.") from error
+
+    def call_off(self, key: str) -> Recalled:
+        """Refuse an idempotency key from now on; a call of the embedded platform only."""
+        try:
+            return _recalled(self._transport.write("POST", _key_path(key, "call-off")), key)
+        except Unreadable as error:
+            raise UnclearOutcome(f"The answer about an idempotency key cannot be read: {error}.") from error
 
     def retry_count(self, task_id: str, stage_id: str) -> int | None:
         """The attempt count of a stage now, read before a write; None where the task has no such stage.
@@ -231,6 +263,18 @@ class PipelineCalls:
 def _path(task_id: str, action: str | None = None) -> str:
     path = f"{BASE}/tasks/{segment(task_id)}"
     return path if action is None else f"{path}/{action}"
+
+
+def _key_path(key: str, action: str | None = None) -> str:
+    path = f"{BASE}/idempotency-keys/{segment(key, what='key')}"
+    return path if action is None else f"{path}/{action}"
+
+
+def _recalled(answer: object, key: str) -> Recalled:
+    told, _ = read_model(WireKey, answer)
+    if told.key != key:
+        raise Unreadable("key", "it is about another one")
+    return told.record()
 
 
 def _log_row(row: object, task_id: str, position: int) -> tuple[object, LogRecord]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from retry_toolkit.platforms.base import AttemptRecord, LogRecord, StageRecord, Status, TaskRecord
+from retry_toolkit.platforms.base import AttemptRecord, LogRecord, Recalled, StageRecord, Status, TaskRecord
 from retry_toolkit.platforms.decode import (
     NOTES,
     Count,
@@ -199,6 +199,18 @@ class WireLogRow(WireModel):
             text=next((text for text in texts if text is not None), ""),
             truncated=self.output_truncated is True,
         )
+
+
+class WireKey(WireModel):
+    """What the embedded platform tells of an idempotency key."""
+
+    key: Id
+    state: Literal["done", "called_off", "open"]
+    new_task_id: OptionalId = None
+
+    def record(self) -> Recalled:
+        """This as a record."""
+        return Recalled(state=self.state, new_task_id=self.new_task_id)
 
 
 class WireBatchItem(WireModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -90,13 +90,20 @@ class QueuePlatform(Connection):
         del stage_id, expected_retry_count, idempotency_key
         self._refuse(f"has no stages to retry in {task_id}", "Retry the whole task instead.")
 
-    def retry_batch(self, task_ids: Sequence[str], *, idempotency_key: str | None = None) -> BatchRetry:
+    def retry_batch(
+        self,
+        task_ids: Sequence[str],
+        *,
+        expected_retry_counts: Mapping[str, int] | None = None,
+        idempotency_key: str | None = None,
+        item_keys: Mapping[str, str] | None = None,
+    ) -> BatchRetry:
         """Refused: the dialect has no batches.
 
         Raises:
             Unsupported: Always.
         """
-        del task_ids, idempotency_key
+        del task_ids, expected_retry_counts, idempotency_key, item_keys
         self._refuse("cannot retry tasks in a batch", "Retry each task as a whole instead.")
 
     def retry_task(
