@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -212,7 +212,14 @@ class MemoryPlatform:
         stage = next(stage for stage in task.stages if stage.stage_id == stage_id)
         return StageRetry(task=task, stage_id=stage_id, attempt=stage.retry_count + 1)
 
-    def retry_batch(self, task_ids: Sequence[str], *, idempotency_key: str | None = None) -> BatchRetry:
+    def retry_batch(
+        self,
+        task_ids: Sequence[str],
+        *,
+        expected_retry_counts: Mapping[str, int] | None = None,
+        idempotency_key: str | None = None,
+        item_keys: Mapping[str, str] | None = None,
+    ) -> BatchRetry:
         self._write(
             "retry_batch",
             tuple(task_ids),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sqlalchemy as sa
 
 from retry_toolkit.server import ledger, tables, verdicts
-from retry_toolkit.server.deeds import Deeds, Intent, note
+from retry_toolkit.server.deeds import Deeds, Intent, note, recalled
 from retry_toolkit.server.files import FilesError
 from retry_toolkit.server.records import Answer, Stage, Task
 from retry_toolkit.server.store import find_files, find_task
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from retry_toolkit.server.files import TaskFiles
     from retry_toolkit.server.pipelines import Pipeline
     from retry_toolkit.server.records import InputFile
-    from retry_toolkit.server.store import Store
+    from retry_toolkit.server.store import Store, StoredAnswer
     from retry_toolkit.settings import Settings
 
 __all__ = ["ActionRefused", "Actions", "Intent", "Render", "Waker"]
@@ -122,17 +122,26 @@ class Actions:
         task_ids: Sequence[str],
         *,
         expected_retry_counts: Mapping[str, int] | None = None,
+        keys: Mapping[str, str] | None = None,
         intent: Intent,
         render: Render,
     ) -> Answer:
-        """Reset the earliest failed stage of each task that is under its limit; refusals are in the items."""
-        expected = expected_retry_counts or {}
+        """Reset the earliest failed stage of each task that is under its limit; refusals are in the items.
+
+        With an idempotency key in `keys` a task that was reset under it gets the same item again.
+        """
+        expected, named = expected_retry_counts or {}, keys or {}
 
         def deed(connection: sa.Connection) -> Answer:
-            # All rows in one order: two batches that name the same tasks cannot block each other.
+            # All keys, then all rows, in one order: batches that name the same ones cannot block each other.
+            for key in sorted(set(named.values())):
+                self._database.hold(connection, key)
             rows = sa.select(tables.tasks.c.id).where(tables.tasks.c.id.in_(task_ids)).order_by(tables.tasks.c.id)
             connection.execute(rows.with_for_update()).all()
-            items = [_batch_item(connection, one, expected.get(one), intent, render) for one in task_ids]
+            items = [
+                _batch_item(connection, one, expected.get(one), _intent_of_item(intent, named.get(one), one), render)
+                for one in task_ids
+            ]
             succeeded = sum(item["success"] for item in items)
             body = {"total": len(items), "succeeded": succeeded, "failed": len(items) - succeeded, "items": items}
             return Answer(status=200, body=body)
@@ -219,6 +228,10 @@ class Actions:
         answer = self._deeds.attempt(intent, "cancel", task_id, lambda: self._deeds.transact(intent, deed))
         self._engine.cancel(task_id)
         return answer
+
+    def call_off(self, key: str, *, intent: Intent) -> StoredAnswer:
+        """Never act on an idempotency key that was not acted on so far; what is stored under it afterwards."""
+        return self._deeds.call_off(intent, key)
 
     def delete(self, task_id: str, *, intent: Intent) -> Answer:
         """Remove a task that does not run, with its files; the audit trail stays."""
@@ -317,6 +330,8 @@ def _batch_item(
     connection: sa.Connection, task_id: str, expected: int | None, intent: Intent, render: Render
 ) -> dict[str, Any]:
     try:
+        if (before := recalled(connection, intent)) is not None:
+            return before.body
         task = verdicts.known(find_task(connection, task_id))
         stage = verdicts.stage_of_batch(task, expected)
     except ActionRefused as refusal:
@@ -324,7 +339,15 @@ def _batch_item(
         note(connection, intent, "retry_batch", task_id, outcome=outcome)
         return {"task_id": task_id, "success": False, "reason": refusal.reason, "task": None}
     after = _reset(connection, task, (stage,), intent, "retry_batch")
-    return {"task_id": task_id, "success": True, "reason": None, "task": render(after)}
+    item = {"task_id": task_id, "success": True, "reason": None, "task": render(after)}
+    if intent.key is not None:
+        ledger.remember(connection, intent.key, intent.fingerprint, Answer(status=200, body=item), ledger.now())
+    return item
+
+
+def _intent_of_item(intent: Intent, key: str | None, task_id: str) -> Intent:
+    """The intent of one item of a batch: the same task under the same key is the same request, in whatever batch."""
+    return Intent(actor=intent.actor, key=key, fingerprint=f"retry_batch {task_id}")
 
 
 def _resubmitted(old: Task, new: Task, files: Sequence[InputFile]) -> dict[str, Any]:

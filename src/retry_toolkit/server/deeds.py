@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from retry_toolkit.server import ledger
 from retry_toolkit.server.records import Answer
-from retry_toolkit.server.store import find_answer
+from retry_toolkit.server.store import CALLED_OFF, StoredAnswer, find_answer
 from retry_toolkit.server.verdicts import ActionRefused
 
 if TYPE_CHECKING:
@@ -72,6 +72,17 @@ class Deeds:
                 ledger.remember(connection, intent.key, intent.fingerprint, answer, ledger.now())
             return answer
 
+    def call_off(self, intent: Intent, key: str) -> StoredAnswer:
+        """What is stored under a key; where nothing is, from now on that it is called off."""
+        with self._database.writing() as connection:
+            self._database.hold(connection, key)
+            stored = find_answer(connection, key)
+            if stored is None:
+                stored = StoredAnswer(CALLED_OFF, Answer(status=409))
+                ledger.remember(connection, key, stored.fingerprint, stored.answer, ledger.now())
+                note(connection, intent, "call_off", None, after={"key": key})
+            return stored
+
 
 def note(
     connection: sa.Connection,
@@ -98,10 +109,22 @@ def note(
     )
 
 
-def _raise_if_answered(connection: sa.Connection, intent: Intent) -> None:
+def recalled(connection: sa.Connection, intent: Intent) -> Answer | None:
+    """The answer that this very request got before, or None.
+
+    Raises:
+        ActionRefused: Its key belongs to another request, or was called off.
+    """
     stored = find_answer(connection, intent.key) if intent.key is not None else None
     if stored is None:
-        return
+        return None
+    if stored.called_off:
+        raise ActionRefused(409, "This request was called off")
     if stored.fingerprint != intent.fingerprint:
         raise ActionRefused(422, "Idempotency-Key was used for another request")
-    raise _Answered(stored.answer)
+    return stored.answer
+
+
+def _raise_if_answered(connection: sa.Connection, intent: Intent) -> None:
+    if (answer := recalled(connection, intent)) is not None:
+        raise _Answered(answer)

@@ -39,12 +39,21 @@ _OUTCOME = (
 )
 
 
+CALLED_OFF = "called off"
+"""Stands in the place of a request's fingerprint where a key may never be acted on; no hash looks like it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """The answer that was given under an idempotency key, and to which request."""
 
     fingerprint: str
     answer: Answer
+
+    @property
+    def called_off(self) -> bool:
+        """Whether no request under this key may be acted on."""
+        return self.fingerprint == CALLED_OFF
 
 
 class Store:

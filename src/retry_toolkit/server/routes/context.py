@@ -19,6 +19,7 @@ from retry_toolkit.server.records import Answer, Task
 from retry_toolkit.server.store import Store
 from retry_toolkit.server.wire.answers import Failure, Invalid, JsonAnswer, Refusal
 from retry_toolkit.server.wire.platform import DemoState
+from retry_toolkit.server.wire.requests import KEY_PATTERN, MAX_KEY
 from retry_toolkit.settings import Settings
 
 MAX_ID = 200
@@ -87,8 +88,8 @@ def _call(
         str | None,
         Header(
             min_length=1,
-            max_length=MAX_ID,
-            pattern=r"^[\x21-\x7e]+$",
+            max_length=MAX_KEY,
+            pattern=KEY_PATTERN,
             description="Names this intent: a repeat under the same key is answered as before and does nothing; "
             "the same key for another request is refused with 422.",
         ),

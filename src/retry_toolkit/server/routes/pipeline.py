@@ -107,6 +107,7 @@ def retry_batch(body: BatchRetryRequest, parts: PartsOf, call: CallOf) -> JsonAn
     answer = parts.actions.retry_batch(
         body.task_ids,
         expected_retry_counts=body.expected_retry_counts,
+        keys=body.idempotency_keys,
         intent=call.intent(body.model_dump()),
         render=renderer(parts),
     )

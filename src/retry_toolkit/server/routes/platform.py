@@ -6,17 +6,19 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from retry_toolkit.server.auth import Access
 from retry_toolkit.server.routes.context import (
     CallerRole,
+    CallOf,
     NameFilter,
     Page,
     PageSize,
     PartsOf,
     find_task,
     refusals,
+    write_refusals,
 )
 from retry_toolkit.server.wire.answers import JsonAnswer, naive_utc
 from retry_toolkit.server.wire.pipeline import DEFAULT_PAGE_SIZE
@@ -27,13 +29,20 @@ from retry_toolkit.server.wire.platform import (
     DemoState,
     GateList,
     Health,
+    KeyState,
     LogList,
     ProjectList,
     TemplateList,
+    key_state,
     template,
 )
+from retry_toolkit.server.wire.requests import KEY_PATTERN, MAX_KEY
 
 router = APIRouter(tags=["Platform"])
+
+IdempotencyKey = Annotated[
+    str, Path(min_length=1, max_length=MAX_KEY, pattern=KEY_PATTERN, description="The key, as it was sent.")
+]
 
 LOG_PAGE_SIZE = 50
 
@@ -113,6 +122,28 @@ def list_logs(
         found.id, stage_name=stage or None, event_source=event_source or None, page=page, page_size=page_size
     )
     return JsonAnswer({"items": items, "total": total, "page": page, "page_size": page_size})
+
+
+@router.get(
+    "/api/v1/idempotency-keys/{key}",
+    response_model=KeyState,
+    responses=refusals(),
+    summary="What became of an idempotency key",
+)
+def recall_key(key: IdempotencyKey, parts: PartsOf) -> JsonAnswer:
+    """Whether the platform has acted under that key."""
+    return JsonAnswer(key_state(key, parts.store.recall(key)))
+
+
+@router.post(
+    "/api/v1/idempotency-keys/{key}/call-off",
+    response_model=KeyState,
+    responses=write_refusals(),
+    summary="Call an idempotency key off",
+)
+def call_off_key(key: IdempotencyKey, parts: PartsOf, call: CallOf) -> JsonAnswer:
+    """Refuse that key from now on (409), unless it was acted on already; may be repeated."""
+    return JsonAnswer(key_state(key, parts.actions.call_off(key, intent=call.intent())))
 
 
 @router.get("/api/v1/audit/logs", response_model=AuditList, responses=refusals(), summary="The audit trail")

@@ -10,6 +10,7 @@ from retry_toolkit.server.wire.answers import described
 
 if TYPE_CHECKING:
     from retry_toolkit.server.pipelines import Pipeline
+    from retry_toolkit.server.store import StoredAnswer
 
 MAX_BATCH = 500
 
@@ -20,6 +21,18 @@ class Health(TypedDict):
 
     status: Literal["ok"]
     """Always `ok`."""
+
+
+@described
+class KeyState(TypedDict):
+    """What became of an idempotency key."""
+
+    key: str
+    """The key."""
+    state: Literal["done", "called_off", "open"]
+    """`done`: acted on; `called_off`: not acted on, and it never will be; `open`: not acted on so far."""
+    new_task_id: str | None
+    """The task that was made under it, if one was."""
 
 
 @described
@@ -248,6 +261,15 @@ class DemoState(TypedDict):
     """Whether no more is going to be made."""
     error: str | None
     """Why making it was given up, or null."""
+
+
+def key_state(key: str, stored: StoredAnswer | None) -> KeyState:
+    """What is told of an idempotency key that has this stored answer."""
+    if stored is None:
+        return {"key": key, "state": "open", "new_task_id": None}
+    if stored.called_off:
+        return {"key": key, "state": "called_off", "new_task_id": None}
+    return {"key": key, "state": "done", "new_task_id": stored.answer.body.get("new_task_id")}
 
 
 def template(pipeline: Pipeline, retry_limit: int) -> Template:

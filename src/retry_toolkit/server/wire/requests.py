@@ -11,6 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from retry_toolkit.server.wire.platform import MAX_BATCH
 
 MAX_DEPTH = 64
+MAX_KEY = 200
+KEY_PATTERN = r"^[\x21-\x7e]+$"
+"""Idempotency keys are visible ASCII, as header values are."""
 
 
 def _no_nul(value: str) -> str:
@@ -50,6 +53,7 @@ def _check_text(value: str) -> None:
 
 Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_no_nul)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_nul)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY, pattern=KEY_PATTERN)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Parameters = Annotated[dict[str, Any], AfterValidator(_storable)]
 
@@ -76,6 +80,8 @@ class BatchRetryRequest(RequestBody):
     """Ids of the tasks."""
     expected_retry_counts: dict[Id, Count] | None = None
     """By task id, the `retry_count` of its earliest failed stage as the caller saw it; where it moved: refused."""
+    idempotency_keys: dict[Id, Key] | None = None
+    """By task id, a key that names its intent: a task that was reset under its key is answered as before."""
 
 
 class TaskRetryRequest(RequestBody):
