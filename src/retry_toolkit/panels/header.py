@@ -56,8 +56,9 @@ class HeaderView:
         if session.unlocked:
             lock = button(texts("header.lock"), action="lock")
             return el("span", el("span", texts("header.operator"), cls="fd-badge fd-badge-strong"), lock)
-        key = "header.can_act" if session.can_act else "header.read_only"
-        return el("span", texts(key), cls="fd-badge", title=texts(f"{key}_why"))
+        if session.can_act:
+            return el("span", texts("header.can_act"), cls="fd-badge", title=texts("header.can_act_why"))
+        return el("span", texts("header.read_only"), cls="fd-badge", title=texts("header.read_only_why"))
 
     def _build_tools(self, texts: Texts) -> Node:
         catalog = self._desk.catalog

@@ -8,8 +8,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from retry_toolkit.platforms.base import STATUSES
-
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
 
@@ -26,8 +24,9 @@ ACTIVE: Final = "active"
 """Stands for running and pending in the status filter."""
 _SEARCHED: Final = ("name", "task_id", "error", "owner")
 # Sorting by status puts what needs attention first.
-_STATUS_RANK: Final = {status: rank for rank, status in enumerate(("failed", "running", "pending", *STATUSES))} | {
-    "failed": 0
+_STATUS_RANK: Final = {
+    status: rank
+    for rank, status in enumerate(("failed", "running", "pending", "unknown", "cancelled", "skipped", "succeeded"))
 }
 
 
@@ -89,11 +88,8 @@ def ordered(tasks: pd.DataFrame, mask: Mask, sort: Sort) -> Positions:
     """Row numbers of what matches in the order of `sort`; missing values come last, ties stay newest first."""
     positions = np.flatnonzero(mask)
     keys = _sort_keys(tasks[sort.column].iloc[positions], sort.column)
-    ranks = (
-        keys.rank(method="dense", ascending=not sort.descending, na_option="keep")
-        .fillna(np.inf)
-        .to_numpy(dtype=np.float64)
-    )
+    # NumPy sorts NaN, which stands for missing, behind everything else.
+    ranks = keys.rank(method="dense", ascending=not sort.descending).to_numpy(dtype=np.float64, na_value=np.nan)
     return np.asarray(positions[np.argsort(ranks, kind="stable")], dtype=np.intp)
 
 

@@ -1,0 +1,42 @@
+"""Backgrounds for tests: one that works at once, one that waits until it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from retry_toolkit.panels.state.background import Failed
+
+
+class AtOnce:
+    """Does the work where it is asked for."""
+
+    def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
+        try:
+            result = work()
+        except Exception as error:
+            otherwise(error)
+            return
+        self.post(lambda: then(result), otherwise)
+
+    def post(self, call: Callable[[], None], otherwise: Failed) -> None:
+        try:
+            call()
+        except Exception as error:
+            otherwise(error)
+
+
+class WhenTold(AtOnce):
+    """Keeps the work until `run()`."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
+        begin = super().start
+        self.waiting.append(lambda: begin(work, then, otherwise))
+
+    def run(self, *, last_first: bool = False) -> None:
+        """Do what waits, and what that asks for."""
+        while self.waiting:
+            self.waiting.pop(-1 if last_first else 0)()
