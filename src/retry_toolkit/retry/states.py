@@ -30,6 +30,9 @@ SENDABLE: frozenset[State] = frozenset({"PLANNED", "NOT_SENT"})
 OPEN: frozenset[State] = frozenset({"PLANNED", "SENT", "ACCEPTED"})
 """Something is still to be done: send, read back or watch."""
 
+FINAL: frozenset[State] = frozenset(STATES) - OPEN - {"UNKNOWN"}
+"""Nothing more is to come."""
+
 RESOLUTIONS: frozenset[State] = frozenset({"ACCEPTED", "REJECTED", "SUCCEEDED", "FAILED_AGAIN", "CANCELLED"})
 """What a person who looked may say that an UNKNOWN item came to; REJECTED: it did not happen."""
 
