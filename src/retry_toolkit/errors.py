@@ -95,6 +95,7 @@ class PlatformError(RetryToolkitError):
         status: The HTTP status, or None when there was no complete answer.
         detail: The platform's own words, or an empty string.
         request_id: The platform's id for the request where it sent one, else None.
+        retry_after_s: Seconds that the platform asks to wait, or None.
     """
 
     def __init__(
@@ -104,12 +105,14 @@ class PlatformError(RetryToolkitError):
         status: int | None = None,
         detail: str = "",
         request_id: str | None = None,
+        retry_after_s: float | None = None,
         advice: str | None = None,
     ) -> None:
         super().__init__(message, advice=advice)
         self.status = status
         self.detail = detail
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
 
 class PermissionDenied(PlatformError):
@@ -151,9 +154,26 @@ class NotSent(RetryToolkitError):
 
 
 class UnclearOutcome(RetryToolkitError):
-    """A write was sent and no clear answer came back; it may or may not have happened."""
+    """A write was sent and no clear answer came back; it may or may not have happened.
+
+    Attributes:
+        status: The HTTP status, or None when there was no complete answer.
+        retry_after_s: Seconds that the platform asks to wait, or None.
+    """
 
     advice = "Do not repeat it: refresh the task and look at its attempt number first."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class ReadOnly(RetryToolkitError):

@@ -68,6 +68,16 @@ def test_endless_words_are_cut() -> None:
     assert len(answer(400, {"detail": "x" * 10_000_000}).detail()) == MAX_DETAIL
 
 
+def test_words_and_advice_read_as_sentences() -> None:
+    """Whatever punctuation the platform uses."""
+    missing = refusal(answer(404, {"detail": "Task not found"}), origin="http://x")
+    assert str(missing) == "Task not found. Refresh: it may have been deleted."
+    refused = refusal(answer(400, {"detail": "不行。"}), origin="http://x")
+    assert str(refused) == "不行。"
+    closed = refusal(answer(401, {"detail": "Token expired."}), origin="http://x")
+    assert str(closed).startswith("The platform asks for a valid token: Token expired. Pass a valid token")
+
+
 @given(JSON_VALUES)
 def test_every_error_body_has_words(value: object) -> None:
     """No body breaks the error that reports it."""
@@ -123,4 +133,6 @@ def test_gone_files_are_recognised(status: int, detail: str, gone: bool) -> None
     """410, or any 4xx whose words say so."""
     error = refusal(answer(status, {"detail": detail}), origin="http://x")
     assert isinstance(error, errors.FilesGone) is gone
-    assert error.message == detail
+    assert isinstance(error, errors.PlatformError)
+    assert error.detail == detail
+    assert error.message == f"{detail}."

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from retry_toolkit import errors
+from retry_toolkit.platforms.budget import RetryBudget
 from retry_toolkit.platforms.transport import Bounds, Transport
 from tests.platforms.faults import (
     BAD_GZIP,
@@ -38,7 +39,7 @@ FAULTS = {
 
 def connect_to(url: str) -> Transport:
     """A transport that does not wait long."""
-    return Transport(url, bounds=QUICK, clock=FakeTime().clock)
+    return Transport(url, bounds=QUICK, clock=FakeTime().clock, budget=RetryBudget())
 
 
 def unused_address() -> str:

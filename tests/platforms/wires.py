@@ -79,7 +79,7 @@ class FakeTime:
 
 def transport(recorder: Recorder, *, time: FakeTime | None = None, base: str = BASE, **options: Any) -> Transport:
     """A transport over a recorder that never really waits."""
-    options.setdefault("budget", RetryBudget(capacity=1000))
+    options.setdefault("budget", RetryBudget(reserve=1000))
     return Transport(base, wire=recorder.wire, clock=(time or FakeTime()).clock, **options)
 
 

@@ -73,6 +73,15 @@ class Answer:
         except RecursionError:
             raise ValueError("nested too deeply") from None
 
+    @property
+    def in_contract_form(self) -> bool:
+        """Whether this is an error as both dialects promise them: an object with `detail` or `message`."""
+        try:
+            body = self.json()
+        except ValueError:
+            return False
+        return isinstance(body, dict) and bool({"detail", "message"} & body.keys())
+
     def detail(self) -> str:
         """The platform's own words in an error answer, as one readable text, or an empty string."""
         if self.is_html:
@@ -161,36 +170,46 @@ def read_value(answer: Answer, *, origin: str) -> Any:
         raise BadAnswer(f"The answer is not JSON: {error}.", status=answer.status) from None
 
 
-def write_value(answer: Answer, *, origin: str) -> Any:
+def write_value(answer: Answer, *, origin: str, now: datetime) -> Any:
     """The JSON value of an answer to a write, or None for an empty one.
+
+    A 4xx is a refusal in the contract's form only: a page or a torn text comes from somebody on the way.
 
     Raises:
         UnclearOutcome: The platform failed after the request was sent, or its answer cannot be read.
         RetryToolkitError: The platform said no.
     """
     if _is_unclear(answer):
-        raise UnclearOutcome(f"The platform answered with HTTP {answer.status}{_quoted(answer.detail())}.")
+        raise UnclearOutcome(
+            f"The platform answered with HTTP {answer.status}{_quoted(answer.detail())}.",
+            status=answer.status,
+            retry_after_s=answer.retry_after(now),
+        )
     if not answer.ok:
         raise refusal(answer, origin=origin)
     if not answer.body.strip():
         return None
     if answer.is_html:
-        raise UnclearOutcome("The platform answered with a web page instead of JSON.")
+        raise UnclearOutcome("The platform answered with a web page instead of JSON.", status=answer.status)
     try:
         return answer.json()
     except ValueError as error:
-        raise UnclearOutcome(f"The platform's answer is not JSON: {error}.") from None
+        raise UnclearOutcome(f"The platform's answer is not JSON: {error}.", status=answer.status) from None
 
 
 def _is_unclear(answer: Answer) -> bool:
     """Whether an answer to a write leaves open if it happened; without room for the copies (507) it did not."""
     match answer.status:
-        case HTTPStatus.INSUFFICIENT_STORAGE:
-            return False
-        case HTTPStatus.REQUEST_TIMEOUT:
+        case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.TOO_MANY_REQUESTS:
             return True
-        case status:
-            return status // 100 not in {2, 4}
+        case HTTPStatus.UNAUTHORIZED:
+            return False
+        case HTTPStatus.INSUFFICIENT_STORAGE:
+            return not answer.in_contract_form
+        case status if status // 100 == HTTPStatus.BAD_REQUEST // 100:
+            return not answer.in_contract_form
+        case _:
+            return not answer.ok
 
 
 def refusal(answer: Answer, *, origin: str) -> RetryToolkitError:
@@ -198,7 +217,7 @@ def refusal(answer: Answer, *, origin: str) -> RetryToolkitError:
     detail = answer.detail()
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return Unauthorized(f"The platform asks for a valid token{_quoted(detail)}.", url=origin)
-    message = detail or f"The platform answered with HTTP {answer.status}."
+    message = _sentence(detail) if detail else f"The platform answered with HTTP {answer.status}."
     return _kind(answer.status, detail)(message, status=answer.status, detail=detail, request_id=answer.request_id)
 
 
@@ -224,4 +243,9 @@ def _kind(status: int, detail: str) -> type[PlatformError]:  # noqa: PLR0911 - o
 
 
 def _quoted(detail: str) -> str:
-    return f": {detail}" if detail else ""
+    return f": {detail.rstrip('.')}" if detail else ""
+
+
+def _sentence(words: str) -> str:
+    """The words, ready to be followed by an advice."""
+    return words if words.endswith((".", "!", "?", "。", "！", "？")) else f"{words}."

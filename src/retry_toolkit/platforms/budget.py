@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 
 class RetryBudget:
-    """A bucket of repeats that fills up with time; shared by every connection and safe to use from threads.
+    """Repeats of reads, shared by every connection of a process; safe to use from threads.
+
+    While nothing answers, repeats come to at most `share` of the reads that were begun, or to `reserve` where that is
+    more. Every answer gives one repeat back.
 
     Args:
-        capacity: Most repeats at once.
-        per_second: Repeats that come back each second.
-        elapsed: Seconds on some steady clock.
+        reserve: Repeats that are there from the start, so that a first stumble is caught.
+        share: Repeats for each read that was begun since something answered.
     """
 
-    def __init__(
-        self, capacity: int = 20, per_second: float = 1.0, elapsed: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._capacity = float(capacity)
-        self._per_second = per_second
-        self._elapsed = elapsed
-        self._left = self._capacity
-        self._seen = elapsed()
+    def __init__(self, reserve: int = 10, share: float = 0.1) -> None:
+        self._reserve = reserve
+        self._share = share
+        self._spent = 0
+        self._begun = 0
         self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Count a read that is asked for the first time."""
+        with self._lock:
+            self._begun += 1
 
     def take(self) -> bool:
         """Use up one repeat; False when none is left."""
         with self._lock:
-            now = self._elapsed()
-            self._left = min(self._capacity, self._left + (now - self._seen) * self._per_second)
-            self._seen = now
-            if self._left < 1:
+            if self._spent >= max(self._reserve, int(self._share * self._begun)):
                 return False
-            self._left -= 1
+            self._spent += 1
             return True
+
+    def answered(self) -> None:
+        """Count a read that the platform answered."""
+        with self._lock:
+            self._begun = 0
+            self._spent = max(0, self._spent - 1)
 
 
 BUDGET = RetryBudget()

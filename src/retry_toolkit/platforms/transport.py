@@ -182,7 +182,7 @@ class Transport:
             ReadOnly: This connection refuses writes.
             NotSent: It provably never left.
             UnclearOutcome: It left, and no clear answer came back.
-            Unauthorized, PermissionDenied, NotFound, Refused, Unavailable: The platform said no.
+            Unauthorized, PermissionDenied, NotFound, Refused: The platform said no.
         """
         self.require_writable()
         headers = {} if key is None else {"Idempotency-Key": key}
@@ -197,7 +197,7 @@ class Transport:
             else:
                 content = {}
             answer = self._send_once(method, self._address(path), headers, content)
-        return write_value(answer, origin=self.origin)
+        return write_value(answer, origin=self.origin, now=self._clock.now())
 
     def require_writable(self) -> None:
         """Refuse here what would write.
@@ -215,6 +215,7 @@ class Transport:
 
     def _read_patiently(self, request: httpx.Request) -> Answer:
         deadline = self._clock.elapsed() + self._bounds.total_s
+        self._budget.begin()
         for left in reversed(range(self._bounds.tries)):
             asked = answer = None
             try:
@@ -225,7 +226,10 @@ class Transport:
             except (*_FAILURES, _TooLarge, _TooSlow) as error:
                 raise _read_failure(error) from _bare(error)
             if answer is not None:
-                if answer.status not in _WORTH_REPEATING or not left or not self._may_repeat(deadline):
+                if answer.status not in _WORTH_REPEATING:
+                    self._budget.answered()
+                    return answer
+                if not left or not self._may_repeat(deadline):
                     return answer
                 asked = answer.retry_after(self._clock.now())
             self._wait(self._bounds.tries - left, asked)
