@@ -30,6 +30,14 @@ _BACKPORTS: tuple[Version, ...] = ((3, 44, 6), (3, 50, 7))
 
 _BUSY = "Another program holds it: close that one, or try again."
 _DISK = "Check the disk, its free space and the permissions of the directory."
+_PRAGMAS = (
+    # Before the journal mode, which writes the first page: a new file gives back what is deleted.
+    "auto_vacuum=INCREMENTAL",
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+    "foreign_keys=ON",
+    "fullfsync=ON",
+)
 _DAMAGED = "Keep the file, and restore it from a backup together with the files beside it."
 _PROBLEMS = {  # by SQLite's primary result code
     5: ("stayed locked", _BUSY),
@@ -83,7 +91,7 @@ def connect_sqlite(path: Path, *, driver: ModuleType | None = None) -> Connectio
 
 
 def _configure(connection: Connection, path: Path, *, sound: bool) -> None:
-    for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "fullfsync=ON"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     mode = connection.execute(f"PRAGMA journal_mode={'WAL' if sound else 'DELETE'}").fetchone()[0]
     if mode == "wal" and not sound:
@@ -158,6 +166,31 @@ class SqliteFile:
         """A sound program may have turned the file to WAL after an unsound one opened it."""
         if not self._sound and self._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             raise _held_in_wal(self.path)
+
+
+def mark(connection: Connection, *, application_id: int, version: int) -> None:
+    """Write into a new database what it is, in the transaction of the caller."""
+    connection.execute(f"PRAGMA application_id = {application_id}")
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def recognise(connection: Connection, path: Path, *, application_id: int, version: int) -> None:
+    """Refuse a database that is something else than `mark` said, or of another version.
+
+    Raises:
+        JournalError: It is such a database.
+    """
+    found = connection.execute("PRAGMA application_id").fetchone()[0]
+    if found != application_id:
+        raise JournalError(
+            f"{path} is no file of this program.", advice="Move it away, or use another RETRY_TOOLKIT_HOME."
+        )
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found != version:
+        raise JournalError(
+            f"{path} has version {found}, and this program knows {version}.",
+            advice="Update this program, or use another RETRY_TOOLKIT_HOME.",
+        )
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class Change:
         """A new batch and its items: PLANNED, or SKIPPED where the intent is taken."""
         stored = StoredBatch(batch=batch, audit_seq=self.trail.next_seq)
         _insert(self.connection, "batches", stored.row())
-        self._note_batch(batch, "created", before=None, facts={"options": dict(batch.options)})
+        self._note_batch(stored, "created", before=None, facts={"options": dict(batch.options)})
         for position, intent in enumerate(intents):
             self._add_item(batch, Item(batch_id=batch.batch_id, position=position, intent=intent, state="PLANNED"))
 
@@ -87,7 +87,8 @@ class Change:
             JournalError: It is not.
         """
         batch = replace(stored.batch, state=state)
-        row = StoredBatch(batch=batch, audit_seq=self.trail.next_seq).row()
+        after = StoredBatch(batch=batch, audit_seq=self.trail.next_seq)
+        row = after.row()
         updated = self.connection.execute(
             "UPDATE batches SET state = :state, audit_seq = :audit_seq, digest = :digest"
             " WHERE batch_id = :batch_id AND digest = :as_read",
@@ -96,7 +97,7 @@ class Change:
         ).rowcount
         if updated != 1:
             raise JournalError(f"Batch {batch.batch_id} was changed meanwhile.", advice="Read it again.")
-        self._note_batch(batch, state, before=stored.batch.state, facts={"reason": reason})
+        self._note_batch(after, state, before=stored.batch.state, facts={"reason": reason})
         return batch
 
     def _add_item(self, batch: BatchRow, item: Item) -> None:
@@ -151,7 +152,8 @@ class Change:
             digest_after=stored.row()["digest"],
         )
 
-    def _note_batch(self, batch: BatchRow, what: str, *, before: str | None, facts: Mapping[str, Any]) -> None:
+    def _note_batch(self, stored: StoredBatch, what: str, *, before: str | None, facts: Mapping[str, Any]) -> None:
+        batch = stored.batch
         self.trail.append(
             what,
             identity=batch.platform_identity,
@@ -162,6 +164,7 @@ class Change:
             before=before,
             after=batch.state,
             facts={"action": batch.action} | dict(facts),
+            digest_after=stored.row()["digest"],
         )
 
 

@@ -22,8 +22,10 @@ _STALE_ITEM = """SELECT 1 FROM items LEFT JOIN audit ON audit.seq = items.audit_
     WHERE items.audit_seq <> coalesce(
         (SELECT max(seq) FROM audit WHERE batch_id = items.batch_id AND item_id = items.id), 0)
     OR (items.audit_seq > 0 AND audit.digest IS NOT items.digest) LIMIT 1"""
-_STALE_BATCH = """SELECT 1 FROM batches WHERE audit_seq IS NOT
-    (SELECT max(seq) FROM audit WHERE batch_id = batches.batch_id AND item_id IS NULL) LIMIT 1"""
+_STALE_BATCH = """SELECT 1 FROM batches LEFT JOIN audit ON audit.seq = batches.audit_seq
+    WHERE batches.audit_seq IS NOT
+        (SELECT max(seq) FROM audit WHERE batch_id = batches.batch_id AND item_id IS NULL)
+    OR audit.digest IS NOT batches.digest LIMIT 1"""
 _LOST_ITEM = """SELECT 1 FROM batches WHERE total <>
     (SELECT count(*) FROM items WHERE items.batch_id = batches.batch_id) LIMIT 1"""
 _LOST_BATCH = (

@@ -86,12 +86,15 @@ def read_item(values: tuple[Any, ...]) -> StoredItem:
         JournalError: The row is not as it was written.
     """
     row = _opened(ITEM_COLUMNS, values, "item")
+    intent = Intent(**json.loads(row["intent"]))
+    if intent.op_id != row["op_id"]:
+        raise _not_as_written("item", row["id"])
     answer = json.loads(row["answer"])
     times = {name: _time(answer[name]) for name in _TIMES}
     item = Item(
         batch_id=row["batch_id"],
         position=row["position"],
-        intent=Intent(**json.loads(row["intent"])),
+        intent=intent,
         state=row["state"],
         round=row["round"],
         **(answer | times),
@@ -133,11 +136,15 @@ def _opened(columns: tuple[str, ...], values: tuple[Any, ...], what: str) -> Map
     except TypeError:  # a text that became bytes
         intact = False
     if not intact:
-        raise JournalError(
-            f"The journal is damaged: {what} {row['id']} is not as it was written.",
-            advice="Send nothing more from it; restore it from a backup together with its anchor.",
-        )
+        raise _not_as_written(what, row["id"])
     return row
+
+
+def _not_as_written(what: str, rowid: int) -> JournalError:
+    return JournalError(
+        f"The journal is damaged: {what} {rowid} is not as it was written.",
+        advice="Send nothing more from it; restore it from a backup together with its anchor.",
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from sqlite3 import Connection, connect
 from typing import get_args
 
-from retry_toolkit.errors import JournalError
+from retry_toolkit import sqlite
 from retry_toolkit.retry.records import BatchState
 from retry_toolkit.retry.states import STATES
 
@@ -82,27 +83,16 @@ def create(connection: Connection) -> None:
     """Make the tables, in the transaction of the caller."""
     for statement in STATEMENTS:
         connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    sqlite.mark(connection, application_id=APPLICATION_ID, version=SCHEMA_VERSION)
 
 
-def recognise(connection: Connection, path: object) -> None:
-    """Refuse a database that is not a journal, or one of a newer version.
+def recognise(connection: Connection, path: Path) -> None:
+    """Refuse a database that is not a journal, or one of another version.
 
     Raises:
         JournalError: It is such a database.
     """
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION_ID:
-        raise JournalError(
-            f"{path} is not a journal of this program.", advice="Move it away, or use another RETRY_TOOLKIT_HOME."
-        )
-    if version != SCHEMA_VERSION:
-        raise JournalError(
-            f"{path} has version {version} of the journal, this program knows {SCHEMA_VERSION}.",
-            advice="Update this program, or use another RETRY_TOOLKIT_HOME.",
-        )
+    sqlite.recognise(connection, path, application_id=APPLICATION_ID, version=SCHEMA_VERSION)
 
 
 def is_complete(connection: Connection) -> bool:
