@@ -69,22 +69,23 @@ def test_an_account_has_a_budget(client: httpx.Client, clock: Clock) -> None:
     assert ask("one").json() == answers[0].json()
 
 
-def test_it_says_when_it_has_settled(client: httpx.Client, service: DemoService, clock: Clock) -> None:
-    """After a window and without a build going on, every account can spend its whole budget."""
-    assert service.settled_in() == 0
+def test_it_says_when_an_account_has_settled(client: httpx.Client, service: DemoService, clock: Clock) -> None:
+    """An account that has called has its whole budget again after its window; others are not concerned."""
+    assert service.has_settled("one")
     client.get("/prices/ABC.X?day=1", headers={"X-Account": "one"})
-    clock.now += 4
-    assert client.get("/health").json()["settled_in_s"] == pytest.approx(6)
-    clock.now += 6
-    assert service.settled_in() == 0
+    clock.now += 9
+    assert not service.has_settled("one")
+    assert service.has_settled("two")
+    clock.now += 1
+    assert service.has_settled("one")
 
 
 def test_an_index_is_built_although_its_first_client_gives_up(client: httpx.Client, service: DemoService) -> None:
     """Whoever asks first waits too long; whoever asks later gets the index at once."""
     with pytest.raises(httpx.ReadTimeout):
         client.get("/history/XSHG%2F1999", timeout=0.05)
-    assert service.settled_in() > 0
-    wait_until(lambda: service.settled_in() == 0, "the index")
+    assert not service.has_settled("one", "XSHG/1999")
+    wait_until(lambda: service.has_settled("one", "XSHG/1999"), "the index")
     answer = client.get("/history/XSHG%2F1999", timeout=0.15)
     assert answer.json()["market"] == "XSHG/1999"
     assert len(answer.json()["days"]) == 12
@@ -103,10 +104,10 @@ def test_an_interrupted_build_is_taken_up_again(settings: Settings) -> None:
     with DemoService(settings, index_s=60) as first, pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{first.url}/history/XETR", trust_env=False, timeout=0.1)
     with DemoService(settings, index_s=0.01) as second:
-        wait_until(lambda: second.settled_in() == 0, "the index")
+        wait_until(lambda: second.has_settled("one", "XETR"), "the index")
         assert httpx.get(f"{second.url}/history/XETR", trust_env=False, timeout=5).json()["market"] == "XETR"
     with DemoService(settings, index_s=60) as third:
-        assert third.settled_in() == 0
+        assert third.has_settled("one", "XETR")
 
 
 def test_stopping_lets_waiting_clients_go(settings: Settings) -> None:
@@ -120,7 +121,7 @@ def test_stopping_lets_waiting_clients_go(settings: Settings) -> None:
 
     waiting = Thread(target=ask, args=(f"{service.url}/history/XETR",))
     waiting.start()
-    wait_until(lambda: service.settled_in() > 0, "the client to ask")
+    wait_until(lambda: not service.has_settled("one", "XETR"), "the client to ask")
     service.stop()
     waiting.join(10)
     assert statuses == [503]
@@ -139,5 +140,6 @@ def test_its_address_is_in_a_file_while_it_runs(settings: Settings) -> None:
 
 
 def test_it_knows_nothing_else(client: httpx.Client) -> None:
-    """Other addresses are not found."""
+    """Other addresses are not found; its health is."""
+    assert client.get("/health").json() == {"status": "ok"}
     assert client.get("/nothing").status_code == 404

@@ -185,8 +185,8 @@ class _Seeding:
         """Start what a round starts, never much more at a time than can run, and wait until all of it has ended."""
         if number == MENDED_BEFORE_ROUND:
             mend_late(self._settings.home)
-        if any(case.pipeline == "price_feed" for case, _ in self._in_round(number)):
-            self._wait_for(lambda: self._service.settled_in() == 0)
+        asking = [case.params for case, _ in self._in_round(number) if case.pipeline == "price_feed"]
+        self._wait_for(lambda: all(self._service.has_settled(one["account"], one.get("history")) for one in asking))
         running: list[str] = []
         starts = self._moves.make(number, self._in_round(number)) if number else self._submissions()
         for task_id in starts:

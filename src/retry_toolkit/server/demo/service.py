@@ -24,7 +24,7 @@ from retry_toolkit.server.demo.places import demo_dir, service_file, write_text
 from retry_toolkit.settings import Settings
 
 CALLS = 24
-WINDOW_S = 4.0
+WINDOW_S = 3.0
 INDEX_S = 2.5
 WAIT_S = 30.0
 
@@ -51,11 +51,11 @@ class Budget:
             self._windows[account] = (opened, used + 1)
             return None
 
-    def refilled_in(self) -> float:
-        """Seconds until every account has its whole budget again."""
+    def is_whole(self, account: str) -> bool:
+        """Whether an account can make all its calls now."""
         with self._lock:
-            latest = max((opened for opened, _ in self._windows.values()), default=float("-inf"))
-            return max(0.0, latest + self.window_s - self.clock())
+            opened, used = self._windows.get(account, (float("-inf"), 0))
+            return not used or self.clock() - opened >= self.window_s
 
 
 class Indexes:
@@ -76,10 +76,10 @@ class Indexes:
             self._built(market).wait(WAIT_S)
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
-    def building(self) -> int:
-        """How many are being built."""
+    def is_building(self, market: str) -> bool:
+        """Whether the index of a market is being built."""
         with self._lock:
-            return len(self._building)
+            return market in self._building
 
     def resume(self) -> None:
         """Build what was asked for before the service stopped."""
@@ -156,9 +156,9 @@ class DemoService:
         server.server_close()
         self._thread.join()
 
-    def settled_in(self) -> float:
-        """Seconds until every account can spend its whole budget and no index is being built."""
-        return max(self.budget.refilled_in(), 0.1 if self.indexes.building() else 0.0)
+    def has_settled(self, account: str, market: str | None = None) -> bool:
+        """Whether an account has its whole budget again, and the index of a market is not being built."""
+        return self.budget.is_whole(account) and not (market and self.indexes.is_building(market))
 
     def __enter__(self) -> Self:
         self.start()
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         match [unquote(part) for part in address.path.split("/")[1:]]:
             case ["health"]:
-                self._answer(HTTPStatus.OK, {"status": "ok", "settled_in_s": self.server.service.settled_in()})
+                self._answer(HTTPStatus.OK, {"status": "ok"})
             case ["prices", symbol]:
                 self._answer_price(symbol, parse_qs(address.query).get("day", [""])[0])
             case ["history", market]:
