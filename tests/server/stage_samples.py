@@ -67,14 +67,17 @@ def number(ctx: StageContext) -> Any:
 @ends.stage()
 def raises(ctx: StageContext) -> None:
     """Raise what the parameter says."""
-    _deeper(ctx.params["raise"])
+    error = eval(ctx.params["raise"], {"StageError": StageError, "subprocess": subprocess})
+    if isinstance(error, StageError) and not ctx.params.get("cause"):
+        raise error
+    _deeper(error)
 
 
-def _deeper(expression: str) -> None:
+def _deeper(error: BaseException) -> None:
     try:
         os.environ["THE_CAUSE"]
-    except LookupError as error:
-        raise eval(expression, {"StageError": StageError, "Odd": Odd, "subprocess": subprocess}) from error
+    except LookupError as cause:
+        raise error from cause
 
 
 @ends.stage()
@@ -138,6 +141,7 @@ def awkward(ctx: StageContext) -> Mapping[str, Any]:
     return {"summary": "a\0b\udc80", "nan": float("nan")}
 
 
+ends.command("leaves_a_daemon", ["setsid", "--fork", "sh", "-c", "echo $$ > pid; exec sleep 600"])
 ends.command("fails", [sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"])
 ends.command("no_memory", [sys.executable, "-c", "x = bytearray(200 << 20)"], memory_mb=64)
 ends.command("no_such_program", ["/no/such/program"])

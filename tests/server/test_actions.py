@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from retry_toolkit.server.actions import ActionRefused, Intent
 from retry_toolkit.server.records import Answer
@@ -346,6 +347,13 @@ class TestDelete:
         assert not (bench.home / "tasks" / task_id / ".unsettled").exists()
         assert refused(lambda: bench.actions.delete("nobody", intent=ALICE)) == (404, "Task not found")
 
+    @pytest.mark.parametrize("task_id", ["..", ".", "../x", "locks"])
+    def test_an_id_that_is_no_task_touches_no_directory(self, bench: Workbench, task_id: str) -> None:
+        """An id that looks like a path is an unknown task, and nothing else."""
+        before = sorted(bench.home.rglob("*"))
+        assert refused(lambda: bench.actions.delete(task_id, intent=ALICE)) == (404, "Task not found")
+        assert sorted(bench.home.rglob("*")) == before
+
     def test_children_outlive_their_parent(self, bench: Workbench) -> None:
         """A retry of a deleted task keeps pointing to it."""
         old = bench.failed()
@@ -412,6 +420,21 @@ class TestOnce:
         assert isinstance(answers[0], Answer)
         assert bench.audit().count(("alice", action, "accepted")) == (2 if action == "submit" else 1)
         assert len(list((bench.home / "tasks").iterdir())) == bench.store.tasks(page=1, page_size=9).total
+
+
+def test_a_full_disk_is_507(home: Path) -> None:
+    """When the database cannot grow, the action is refused as one that lacks room, and nothing of it stays."""
+    with workbench(home) as bench:
+        bench.submit()
+
+        @sa.event.listens_for(bench.store.engine, "connect")
+        def limit(connection: Any, record: object) -> None:
+            connection.execute("PRAGMA max_page_count=1")
+
+        bench.store.engine.dispose()
+        assert refused(lambda: bench.submit(params={"long": "x" * 1_000_000})) == (507, "The disk is full")
+        assert bench.store.tasks(page=1, page_size=1).total == 1
+    assert len(list((home / "tasks").iterdir())) == 1
 
 
 class TestAudit:

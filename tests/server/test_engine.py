@@ -101,7 +101,7 @@ actions = Actions(store, engine, TaskFiles(settings), pipelines, settings)
 engine.start()
 actions.submit("ok", intent=Intent("queue"), render=lambda task: {})
 deadline = time.monotonic() + 20
-while Runs(store).unstarted() and time.monotonic() < deadline:
+while Runs(store).unstarted(limit=1) and time.monotonic() < deadline:
     time.sleep(0.02)
 engine.stop()
 store.close()

@@ -126,6 +126,14 @@ class TestFailure:
         outcome = run(bench, "raises", **{"raise": "StageError('缺少列 amount', 'gate_rejected')"})
         assert outcome == Outcome(status="failed", error_message="缺少列 amount", failure_category="gate_rejected")
 
+    def test_a_stage_error_with_a_cause_keeps_both(self, bench: Workbench) -> None:
+        """A message that was raised from another error begins with itself and goes on with the traceback."""
+        outcome = run(bench, "raises", **{"raise": "StageError('no answer', 'transient')"}, cause=True)
+        message = outcome.error_message or ""
+        assert message.startswith("no answer\n\nTraceback")
+        assert "KeyError: 'THE_CAUSE'" in message
+        assert outcome.failure_category == "transient"
+
     def test_exit_codes_of_commands_are_told_with_the_last_errors(self, bench: Workbench) -> None:
         """A command's exit status and standard error are the message."""
         outcome = run(bench, "fails")
@@ -206,6 +214,13 @@ class TestTakingDown:
         assert time.monotonic() - stopped_at[0] < 1
         assert [pid for pid in pids.read_text().split() if is_alive(int(pid))] == []
         assert lines(bench, task_id, "event")[-1] == "stopped: enough"
+
+    def test_a_daemon_of_a_command_dies_with_it(self, bench: Workbench) -> None:
+        """A command that ends at once and leaves a process in a session of its own leaves nothing."""
+        task_id = bench.submit("ends")
+        bench.execute(task_id, "leaves_a_daemon")
+        pid = (bench.home / "tasks" / task_id / "stages/leaves_a_daemon/1-1/work/pid").read_text()
+        assert not is_alive(int(pid))
 
     def test_what_a_stage_leaves_behind_is_killed(self, bench: Workbench) -> None:
         """A child that outlives its stage neither delays the stage's end nor goes on writing."""

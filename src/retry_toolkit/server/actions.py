@@ -244,6 +244,7 @@ class Actions:
             return Answer(status=200, body={"task_id": task_id, "message": "Task deleted"})
 
         def act() -> Answer:
+            self._read(task_id)  # an id that names no task must not name a directory either
             with self._files.removing(task_id):
                 return self._deeds.transact(intent, deed)
 

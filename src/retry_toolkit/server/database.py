@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from filelock import FileLock
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from retry_toolkit.errors import SettingsError
 from retry_toolkit.server import tables
@@ -122,7 +123,7 @@ def postgres_url(settings: Settings) -> sa.URL | None:
         return None
     try:
         url = sa.make_url(settings.database_url.get_secret_value())
-    except sa.exc.ArgumentError:
+    except ArgumentError:
         url = None
     if url is None or url.get_backend_name() not in {"postgresql", "postgres"}:
         raise SettingsError(
@@ -198,10 +199,10 @@ class Database:
                     connection.execute(sa.schema.CreateSchema(tables.SCHEMA, if_not_exists=True))
                 tables.metadata.create_all(connection)
                 found = _schema_version(connection)
-        except sa.exc.DBAPIError as error:
+        except DBAPIError as error:
             self.close()
             raise SettingsError(
-                f"The database cannot be used: {_plain(error)}.", advice="Check that it is up."
+                f"The database cannot be used: {plain(error)}.", advice="Check that it is up."
             ) from error
         if found != tables.SCHEMA_VERSION:
             self.close()
@@ -221,6 +222,11 @@ def _schema_version(connection: sa.Connection) -> int:
     return tables.SCHEMA_VERSION
 
 
-def _plain(error: sa.exc.DBAPIError) -> str:
+def plain(error: DBAPIError) -> str:
     """The driver's own words in one line: SQLAlchemy's would add the statement and its values."""
     return " ".join(str(error.orig).split())
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Whether a write failed because the disk is full."""
+    return getattr(error.orig, "sqlstate", None) == "53100" or "disk is full" in str(error.orig)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from retry_toolkit.server import ledger
+from retry_toolkit.server.database import is_full
 from retry_toolkit.server.records import Answer
 from retry_toolkit.server.store import CALLED_OFF, StoredAnswer, find_answer
 from retry_toolkit.server.verdicts import ActionRefused
@@ -56,6 +58,10 @@ class Deeds:
             return act()
         except _Answered as found:
             return found.answer
+        except DBAPIError as error:
+            if is_full(error):
+                raise ActionRefused(507, {"message": "The disk is full"}) from error
+            raise
         except ActionRefused as refusal:
             with self._database.writing() as connection:
                 note(connection, intent, action, task_id, outcome=f"refused ({refusal.status}): {refusal.reason}")

@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.exc import DBAPIError
 
-from retry_toolkit.server.database import open_sqlite, postgres_url
+from retry_toolkit.errors import SettingsError
+from retry_toolkit.server.database import open_sqlite, plain, postgres_url
 from retry_toolkit.server.execution import Stopped, run_execution
 from retry_toolkit.server.executors import ExecutorName
 from retry_toolkit.server.files import TaskFiles
@@ -135,7 +136,7 @@ class Engine:
         def run_task(task_id: str, number: int) -> None:
             self._run(Run(task_id, number))
 
-        DBOS.launch()
+        _launch()
         DBOS.register_queue(
             QUEUE,
             worker_concurrency=self._settings.concurrency,
@@ -323,6 +324,15 @@ def _open_database(settings: Settings) -> sa.Engine:
     if url is None:
         return open_sqlite(settings.home / "engine.db", begin="driver")
     return sa.create_engine(url, pool_size=20, max_overflow=0, pool_pre_ping=True)
+
+
+def _launch() -> None:
+    try:
+        DBOS.launch()
+    except DBAPIError as error:
+        raise SettingsError(
+            f"The engine's database cannot be used: {plain(error)}.", advice="Check that it is up."
+        ) from error
 
 
 def _keep_quiet() -> None:

@@ -273,7 +273,7 @@ def _completed(result: str | dict[str, Any] | None) -> Outcome:
     summary, tokens = result.get("summary"), result.get("tokens_used")
     return Outcome(
         status="completed",
-        output_summary=summary if isinstance(summary, str) else None,
+        output_summary=capped(summary) if isinstance(summary, str) else None,
         output_structured=result,
         tokens_used=tokens if isinstance(tokens, int) and not isinstance(tokens, bool) else 0,
     )

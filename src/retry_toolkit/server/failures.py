@@ -49,14 +49,15 @@ def categorize(error: BaseException) -> str:
 def describe(error: BaseException, *, hide: str) -> str:
     """The traceback of an exception and its causes, beginning with the first frame after the file `hide`.
 
-    A `StageError` is what an author wrote for the reader: its message alone.
+    A `StageError` is what an author wrote for the reader: its message, and the traceback only if it has a cause.
     """
-    if isinstance(error, StageError):
+    if isinstance(error, StageError) and error.__cause__ is None:
         return capped(str(error))
     import traceback  # noqa: PLC0415 - slow to load, and most stages succeed
 
     lines = traceback.format_exception(type(error), error, _after(error.__traceback__, hide))
-    return capped("".join(lines).rstrip("\n"))
+    message = f"{error}\n\n" if isinstance(error, StageError) else ""
+    return capped(message + "".join(lines).rstrip("\n"))
 
 
 def capped(text: str) -> str:

@@ -185,12 +185,11 @@ class TaskFiles:
                 partial.rename(final)
                 copying.sync_directory(self._layout.tasks)
                 yield files
-            except DBAPIError:
-                # The commit may have happened although its answer was lost: the next start knows, and settles it.
-                raise
-            except BaseException:
-                for directory in (partial, final):
-                    shutil.rmtree(directory, ignore_errors=True)
+            except BaseException as error:
+                # A commit whose answer was lost may have happened: the next start knows, and settles it.
+                if not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                    for directory in (partial, final):
+                        shutil.rmtree(directory, ignore_errors=True)
                 raise
             with suppress(OSError):
                 (final / MARKER).unlink()

@@ -21,9 +21,10 @@ log = logging.getLogger(__name__)
 
 OUTBOX_S = 1.0
 BEAT_S = 3.0
-RESCUE_S = 5.0
+RESCUE_S = 3.0
 MEND_S = 60.0
 SWEEP_S = 3600.0
+STARTS_A_ROUND = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,12 @@ class Keeper(threading.Thread):
 
     def start_due(self) -> None:
         """Make the workflows of due runs (the outbox: their tasks are committed, their workflows may not be)."""
-        for run in self._runs.unstarted():
-            if self._ended.is_set():
-                return
+        due = self._runs.unstarted(limit=STARTS_A_ROUND)
+        for run in due:
             self._workflows.enqueue(run)
             self._runs.started(run)
+        if len(due) == STARTS_A_ROUND:
+            self.ring()  # there may be more, but signs of life must not wait for them
 
     def rescue(self) -> None:
         """Hand on the workflows of processes that died, and of this one where it has lost them."""

@@ -34,11 +34,14 @@ def main(result: int) -> NoReturn:
     """Run the job that standard input brings; the result goes to the descriptor `result`."""
     job = _read_job()
     inner, report = os.pipe()
+    ready, guarded = os.pipe()
     stage = os.fork()
     if stage == 0:
-        _become_stage(job, report, (result, inner))
+        _become_stage(job, report, ready, (result, inner, guarded))
     os.close(report)
+    os.close(ready)
     _adopt_orphans()
+    os.close(guarded)
     status, reported = _watch(stage, inner)
     _kill_all()
     _write(result, STATUS.pack(status) + reported)
@@ -63,7 +66,7 @@ def _read_exactly(count: int) -> bytes:
     return data
 
 
-def _become_stage(job: dict[str, Any], report: int, others: tuple[int, ...]) -> NoReturn:
+def _become_stage(job: dict[str, Any], report: int, ready: int, others: tuple[int, ...]) -> NoReturn:
     """Turn this process into the stage: without the guard's descriptors, with an empty standard input."""
     for descriptor in others:
         os.close(descriptor)
@@ -72,7 +75,7 @@ def _become_stage(job: dict[str, Any], report: int, others: tuple[int, ...]) -> 
     os.close(nothing)
     from retry_toolkit.server import stage_process  # noqa: PLC0415 - the guard needs none of it
 
-    stage_process.run(job, report)
+    stage_process.run(job, report, ready)
 
 
 def _adopt_orphans() -> None:

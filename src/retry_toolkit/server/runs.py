@@ -153,12 +153,13 @@ class Runs:
             begun = self._begin(connection, task, stage, "none")
         self.finish(begun, Outcome(status="failed", error_message=reason, failure_category="unknown"))
 
-    def unstarted(self) -> list[Run]:
-        """Runs that are due and that no workflow is known for, oldest first."""
+    def unstarted(self, *, limit: int) -> list[Run]:
+        """Some runs that are due and that no workflow is known for, oldest first."""
         query = (
             sa.select(tasks.c.id, tasks.c.run)
             .where(tasks.c.status == "pending", tasks.c.woken_run < tasks.c.run)
-            .order_by(tasks.c.created_at)
+            .order_by(tasks.c.created_at, tasks.c.id)
+            .limit(limit)
         )
         with self._database.reading() as connection:
             return [Run(row.id, row.run) for row in connection.execute(query)]

@@ -8,7 +8,7 @@ import resource
 import sys
 from pathlib import Path
 
-from retry_toolkit.server.failures import categorize, describe
+from retry_toolkit.server.failures import capped, categorize, describe
 from retry_toolkit.server.pipelines import PipelineFileError, StageContext, load_file
 
 TYPE_CHECKING = False  # `typing` costs every stage several milliseconds
@@ -25,8 +25,10 @@ class _NotAResult(Exception):
     """A stage returned something that cannot be kept."""
 
 
-def run(job: Mapping[str, Any], report: int) -> NoReturn:
-    """Do the job in this process and end it; the report goes to the descriptor `report` as JSON."""
+def run(job: Mapping[str, Any], report: int, ready: int) -> NoReturn:
+    """Do the job in this process once `ready` closes, and end it; its report goes to a descriptor as JSON."""
+    os.read(ready, 1)  # from now on, whatever the author's code leaves behind is the guard's child
+    os.close(ready)
     os.chdir(job["work"])
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]  # a text file at start
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a text file at start
@@ -104,8 +106,10 @@ def _call(job: Mapping[str, Any]) -> object:
 
 def _as_result(value: object) -> str | dict[str, Any] | None:
     """What a stage returned, as JSON can carry it."""
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return capped(value)
     if not hasattr(value, "keys"):
         raise _NotAResult(f"the stage returned {type(value).__name__}: it must return nothing, a text or a mapping")
     text = json.dumps(dict(value), default=_plain)  # type: ignore[call-overload]  # has keys, so it is a mapping
