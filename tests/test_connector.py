@@ -144,6 +144,7 @@ def test_a_web_page_is_not_json() -> None:
         lambda request: httpx.Response(200, text="hello"),
         lambda request: httpx.Response(400, json={"detail": "no"}),
         lambda request: listing([{"name": "neither"}]),
+        lambda request: httpx.Response(403, html="<title>403: Forbidden"),
     ],
 )
 def test_something_else_is_not_our_api(script: Any) -> None:

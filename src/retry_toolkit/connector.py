@@ -14,6 +14,7 @@ from retry_toolkit.errors import (
     NotFound,
     NotJson,
     NotOurApi,
+    PermissionDenied,
     Refused,
     SettingsError,
     Unavailable,
@@ -187,6 +188,11 @@ def _ask(link: Transport, dialect: str, path: str, params: dict[str, int] | None
     except BadAnswer as error:
         if error.status is not None and error.status // 100 == 3:  # noqa: PLR2004 - redirects
             raise ConnectError(error.message, url=link.origin, advice=error.advice) from error
+        raise _not_our_api(link, dialect) from error
+    except PermissionDenied as error:
+        if error.detail:
+            raise
+        # A 403 without a word in JSON comes from something else, such as the dashboard's own server.
         raise _not_our_api(link, dialect) from error
     except (NotFound, Refused) as error:
         raise _not_our_api(link, dialect) from error

@@ -1,7 +1,7 @@
 """Fingerprints: error messages without their variable parts, so that one cause has one name.
 
-Numbers, times, addresses, paths and quoted values become `*`; error codes stay, for exit 137 is not exit 139 and HTTP
-500 is not HTTP 503. The patterns run in RE2 (`pyarrow.compute`) over the distinct messages only.
+Numbers, names with numbers, times, addresses, paths and quoted values become `*`; error codes stay, for exit 137 is not
+exit 139 and HTTP 500 is not HTTP 503. The patterns run in RE2 (`pyarrow.compute`) over the distinct messages only.
 """
 
 from __future__ import annotations
@@ -46,16 +46,18 @@ _SEGMENT = r"[^\s/\\'\"`:;,|<>()\[\]{}\x{E000}，。；：、（）《》“”�
 _BEFORE = r"(^|[\s=:;,(\[{<>|，：；、（]|\p{Han})"
 _DAY = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{4}年\d{1,2}月\d{1,2}日"
 _VARIABLE = "|".join((
-    r"(\d+\x{E000})",
+    r"([\w./:=-]*\d\x{E000})",
     r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>，。；）]+",
     r"\"[^\"\x{E000}]*\"|`[^`\x{E000}]*`|“[^”\x{E000}]*”|‘[^’\x{E000}]*’",
     r"「[^」\x{E000}]*」|『[^』\x{E000}]*』|《[^》\x{E000}]*》",
     rf"{_BEFORE}(?:'[^'\x{{E000}}]*'|~?(?:/{_SEGMENT})+/?|[\w.~-]+(?:/{_SEGMENT})+\.[A-Za-z][A-Za-z0-9]{{0,7}}\b)",
     rf"\b[A-Za-z]:[\\/](?:{_SEGMENT}[\\/]?)*|\\\\{_SEGMENT}(?:\\{_SEGMENT})+",
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
+    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b",
     r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
     r"\b0[xX][0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}\b|\b[0-9a-fA-F]{1,4}(?::{1,2}[0-9a-fA-F]{1,4}){2,7}\b",
     rf"(?:{_DAY})(?:[T ]\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.,]\d+)?)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?",
+    r"\w*\d\w*(?:[._/-]\w+)+|\w+(?:[._/-]\w+)*[._/-]\w*\d\w*|\b[A-Z]\d+\b",
     r"\p{Nd}+(?:[.,:]\p{Nd}+)*(?:[eE][+-]?\d+)?",
 ))  # fmt: skip
 
