@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from retry_toolkit.errors import SettingsError
 from retry_toolkit.server import tables
-from retry_toolkit.server.database import check_sqlite, loses_commits, open_sqlite, postgres_url, sqlite_module
+from retry_toolkit.server.database import check_sqlite, open_sqlite, postgres_url, sqlite_module
 from retry_toolkit.server.runs import Outcome
 from retry_toolkit.server.store import Store
 from retry_toolkit.settings import load_settings
+from retry_toolkit.sqlite import loses_commits
 from tests.server.workbench import ALICE, Workbench, render, workbench
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from retry_toolkit.errors import SettingsError
 from retry_toolkit.server import tables
+from retry_toolkit.sqlite import Version, loses_commits, sqlite_driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,19 +22,6 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_MS = 30_000
 _SETUP_LOCK = 0x72747279  # any constant: names our advisory lock on PostgreSQL
-Version = tuple[int, int, int]
-
-# The WAL-reset bug (sqlite.org/wal.html#walresetbug): two connections can lose a commit or corrupt the file.
-_FIRST_BROKEN: Version = (3, 7, 0)
-_FIXED: Version = (3, 51, 3)
-_BACKPORTS: tuple[Version, ...] = ((3, 44, 6), (3, 50, 7))
-
-
-def loses_commits(version: Version) -> bool:
-    """Whether this SQLite version has the WAL-reset bug."""
-    if not _FIRST_BROKEN <= version < _FIXED:
-        return False
-    return not any(version[:2] == fixed[:2] and version >= fixed for fixed in _BACKPORTS)
 
 
 def sqlite_module() -> ModuleType:
@@ -43,10 +30,7 @@ def sqlite_module() -> ModuleType:
     Raises:
         SettingsError: Its SQLite can lose commits.
     """
-    try:
-        module = importlib.import_module("pysqlite3")
-    except ImportError:
-        module = importlib.import_module("sqlite3")
+    module = sqlite_driver()
     check_sqlite(module.sqlite_version_info)
     return module
 
