@@ -28,7 +28,7 @@ class RetryBarView:
             self._draw,
             speaks(self._session),
             (self._session, ["can_act"]),
-            (self._table, ["window", "selected"]),
+            (self._table, ["window"]),
             (self._retry, ["proposal", "sending", "batch_outcome"]),
         )
 

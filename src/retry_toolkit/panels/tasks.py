@@ -148,7 +148,8 @@ def window_message(
 
 
 def _labels(texts: Texts, window: Window, rows: int) -> dict[str, str]:
-    fixed = ("sort", "select_page", "copy_id", "pages", "page_size", "previous", "next")
+    # Of `select` the browser gets the template: a name is not sent twice.
+    fixed = ("sort", "select", "select_page", "copy_id", "pages", "page_size", "previous", "next")
     return {key: texts(f"table.{key}") for key in fixed} | {
         "table": texts("table.label"),
         "page": texts("table.page", page=window.page + 1, pages=window.pages),
@@ -172,7 +173,6 @@ def _row(texts: Texts, row: Mapping[Any, Any], *, index: int, selected: bool, pi
         "index": index,
         "selected": selected,
         "pinned": pinned,
-        "select_label": texts("table.select", name=name),
         "status": known["status"],
         "status_word": texts.word("status", known["status"]),
         "native_status": clipped(known["native_status"] or "", _LONGEST["word"]),

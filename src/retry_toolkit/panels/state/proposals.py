@@ -121,9 +121,14 @@ def propose_stage(task: TaskRecord, stage: StageRecord) -> StageProposal:
     )
 
 
+def sendable(rows: pd.DataFrame) -> pd.Series:
+    """Which of these tasks a batch would send: those that failed and may be retried."""
+    return (rows["status"] == "failed") & rows["retryable"].fillna(False)
+
+
 def propose_batch(rows: pd.DataFrame, selected: int) -> BatchProposal:
     """Retry what of `rows` (tasks) failed and may be retried; `selected` tasks without a row are gone."""
-    sent = rows[(rows["status"] == "failed") & rows["retryable"].fillna(False)]
+    sent = rows[sendable(rows)]
     left = rows.drop(index=sent.index)
     reasons = left["refusal"].astype("str").where(left["status"] == "failed", "not_failed").fillna("unsupported")
     refused = Counter(reasons.tolist())

@@ -19,6 +19,7 @@ from retry_toolkit.panels.state.proposals import (
     propose_batch,
     propose_stage,
     propose_whole,
+    sendable,
     stage_block,
     whole_block,
 )
@@ -70,7 +71,8 @@ class RetryState(HasTraits):
     def batch_block(self) -> str | None:
         """Why the selection cannot be retried."""
         selected = self._table.selected
-        sent = len(self._batch().retry_counts) if selected else 0
+        catalog = self._catalog.catalog
+        sent = int(sendable(catalog.rows(selected)).sum()) if catalog and selected else 0
         return self._block() or batch_block(self._capabilities, len(selected), sent)
 
     def propose_stage(self) -> None:

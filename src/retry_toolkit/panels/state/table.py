@@ -47,6 +47,7 @@ class TableState(HasTraits):
         super().__init__()
         self._catalog = catalog
         self._order: Positions = np.zeros(0, dtype=np.intp)
+        self._matching: frozenset[str] | None = None
         self._anchor: str | None = None
         self.pinned: tuple[str, ...] = ()
         self.kept: frozenset[str] = frozenset()
@@ -56,7 +57,9 @@ class TableState(HasTraits):
     @property
     def matching_ids(self) -> frozenset[str]:
         """Ids of every row that the table shows over all its pages."""
-        return frozenset(self._ids(self._order))
+        if self._matching is None:
+            self._matching = frozenset(self._ids(self._order))
+        return self._matching
 
     @property
     def hidden_selected(self) -> int:
@@ -138,6 +141,7 @@ class TableState(HasTraits):
         mask[pinned] = False
         rest = ordered(catalog.tasks, mask, self.sort)
         self._order = np.concatenate([np.asarray(pinned, dtype=np.intp), rest])
+        self._matching = None
         # Ids that the platform no longer has cannot be acted on: forget them.
         gone = frozenset(task_id for task_id in self.selected if task_id not in catalog)
         with self.hold_trait_notifications():

@@ -71,7 +71,7 @@ function rowElement(row, view, send) {
     class: row.pinned ? "fd-pinned" : null,
   });
   const choose = make("td", { role: "gridcell", class: "fd-col-select" });
-  const box = make("input", { type: "checkbox", tabindex: "-1", "aria-label": row.select_label });
+  const box = make("input", { type: "checkbox", tabindex: "-1", "aria-label": view.labels.select.replace("{name}", () => row.name) });
   box.checked = row.selected;
   choose.addEventListener("click", (event) => {
     event.stopPropagation();
