@@ -92,7 +92,7 @@ def greedy(ctx: StageContext) -> str:
     return str(len(bytearray(200 << 20)))
 
 
-@ends.stage(timeout_s=0.3)
+@ends.stage(timeout_s=2.5)
 def endless(ctx: StageContext) -> None:
     """Never end, nor does its child, which has left the process group."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
