@@ -79,6 +79,15 @@ def test_widgets_work_with_no_other_host(probe: str, profiles: Profiles) -> None
     expect(page).to_have_title("Probe")
 
 
+def test_the_first_load_is_light(probe: str, profiles: Profiles) -> None:
+    """Everything that the page asks for at its first load: a third of what Voilà loads by itself."""
+    page = profiles.open(probe)
+    expect(page.get_by_text("A chart")).to_be_visible()
+    sizes = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.encodedBodySize)")
+    assert 1_000_000 < sum(sizes) < 6_000_000
+    assert len(sizes) < 120
+
+
 def test_a_skeleton_stands_until_the_widgets_are_drawn(probe: str, profiles: Profiles) -> None:
     """The first thing on the screen says what is going on, in the browser's language; then it is gone."""
     page = profiles.open(probe, locale="zh-CN")
@@ -136,7 +145,9 @@ def test_the_address_changes_neither_template_nor_theme(probe: str, profiles: Pr
 
 
 def test_an_uncaught_error_is_told_in_words(tmp_path: Path, own: ExitStack, profiles: Profiles) -> None:
-    """A launcher that fails shows what to do, in both languages, and nothing of its traceback."""
+    """A launcher that fails shows what to do in both languages and no traceback, whatever the user's own Voilà does."""
+    (tmp_path / ".jupyter").mkdir()
+    (tmp_path / ".jupyter" / "voila.json").write_text('{"VoilaConfiguration": {"show_tracebacks": true}}', "utf-8")
     launcher = write_notebook(tmp_path / "broken.ipynb", BROKEN)
     page = profiles.open(own.enter_context(run_dashboard(make_settings(tmp_path), launcher)))
     alert = page.get_by_role("alert")
