@@ -25,7 +25,7 @@ _BATCHES = f"SELECT {', '.join(BATCH_COLUMNS)} FROM batches"  # noqa: S608 - our
 
 def current_item(connection: Connection, op_id: str) -> StoredItem | None:
     """The one item of an intent that may ever be sent, or None when it was never wanted."""
-    row = connection.execute(f"{_ITEMS} WHERE op_id = ? AND current = 1", (op_id,)).fetchone()
+    row = connection.execute(f"{_ITEMS} WHERE op_id = ? AND current = 1", (printable(op_id),)).fetchone()
     return None if row is None else read_item(row)
 
 

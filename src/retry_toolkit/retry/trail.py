@@ -28,7 +28,7 @@ class Trail:
 
     def __init__(self, connection: Connection, *, actor: str, now: datetime) -> None:
         self._connection = connection
-        self._actor = printable(actor)
+        self._actor = actor
         self._time = now.isoformat()
         self.head = head_of(connection)
 
@@ -59,9 +59,9 @@ class Trail:
             "seq": self.next_seq,
             "time": self._time,
             "actor": self._actor,
-            "identity": identity and printable(identity),
+            "identity": identity,
             "what": what,
-            "origin": origin and printable(origin),
+            "origin": origin,
             "batch_id": batch_id,
             "plan_hash": plan_hash,
             "count": count,
@@ -73,6 +73,7 @@ class Trail:
             "digest": digest_after,
             "prev_hash": self.head.hash,
         }
+        row = {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
         head = Head(self.next_seq, digest(row))
         self._connection.execute(_INSERT, row | {"hash": head.hash})
         self.head = head
