@@ -8,10 +8,11 @@ import bqplot
 import numpy as np
 import pandas as pd
 
-from retry_toolkit.text import Texts
+from retry_toolkit.text import Texts, fitted
 
 _UNITS: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
-_LABEL_LENGTH: Final = 22
+_LABEL_CELLS: Final = 24
+_ID_CELLS: Final = 10
 # A figure keeps the width that it was drawn with: this one fits the narrowest column that it may stand in.
 _WIDTH: Final = 560
 _BAR_HEIGHT: Final = 28
@@ -43,7 +44,7 @@ def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
         padding=0.35,
     )
     axes = [
-        bqplot.Axis(scale=places, orientation="vertical", grid_lines="none"),
+        bqplot.Axis(scale=places, side="left", grid_lines="none"),
         bqplot.Axis(
             scale=sizes,
             label=texts("disk.axis", unit=unit),
@@ -83,8 +84,8 @@ def _tick_format(ticks: list[float]) -> str:
 def _labels(rows: pd.DataFrame) -> list[str]:
     """Names cut to the margin; two lineages of one name are told apart by their ids."""
     names = [root if pd.isna(name) else str(name) for root, name in zip(rows["root_id"], rows["name"], strict=True)]
-    short = [name if len(name) <= _LABEL_LENGTH else f"{name[: _LABEL_LENGTH - 1]}…" for name in names]
+    short = [fitted(name, _LABEL_CELLS) for name in names]
     return [
-        text if short.count(text) == 1 else f"{text[: _LABEL_LENGTH - 8]} · {root[-6:]}"
-        for text, root in zip(short, rows["root_id"], strict=True)
+        text if short.count(text) == 1 else f"{fitted(name, _LABEL_CELLS - _ID_CELLS)} · {root[-6:]}"
+        for text, name, root in zip(short, names, rows["root_id"], strict=True)
     ]

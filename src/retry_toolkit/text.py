@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
+from unicodedata import east_asian_width
 
 LanguageCode = Literal["en", "zh"]
 LANGUAGES: Final[tuple[LanguageCode, ...]] = ("en", "zh")
@@ -45,6 +46,16 @@ def locale_language(environ: Mapping[str, str] = os.environ) -> LanguageCode:
     """The language of the browser where it is known, else of the locale: `zh` for Chinese, else `en`."""
     wanted = next((environ[name] for name in _LANGUAGE_VARIABLES if environ.get(name)), "")
     return "zh" if wanted.strip().lower().startswith("zh") else "en"
+
+
+def fitted(text: str, cells: int) -> str:
+    """`text` cut to a width in Latin letters; Chinese characters are twice as wide."""
+    used = 0
+    for index, char in enumerate(text):
+        used += 2 if east_asian_width(char) in "WF" else 1
+        if used > cells:
+            return f"{text[:index]}…"
+    return text
 
 
 class Texts:

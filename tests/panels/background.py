@@ -14,7 +14,7 @@ class AtOnce:
     def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
         try:
             result = work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed over, as threads do
             otherwise(error)
             return
         self.post(lambda: then(result), otherwise)
@@ -22,7 +22,7 @@ class AtOnce:
     def post(self, call: Callable[[], None], otherwise: Failed) -> None:
         try:
             call()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed over, as threads do
             otherwise(error)
 
 

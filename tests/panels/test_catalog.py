@@ -20,7 +20,7 @@ def dtypes(columns: Columns) -> dict[str, str]:
 
 
 def test_a_row_is_replaced_as_if_all_were_loaded_again() -> None:
-    """A mended frame is the frame of a fresh load: same rows, same order, same dtypes, whatever categories come and go."""
+    """A mended frame is the frame of a fresh load: rows, order and dtypes, whatever categories come and go."""
     tasks = [make_task(f"t{number}", minutes_ago=number, owner=f"owner{number}") for number in range(4)]
     fresh = replace(tasks[2], status="succeeded", stages=(), template="new template", owner=None)
     mended = replace_rows(make_catalog(tasks, loaded_at=NOW), fresh)
@@ -92,7 +92,7 @@ def test_a_row_that_was_mended_while_loading_stays_mended(make_desk: MakeDesk) -
 
 
 def test_figures_count_what_they_say(make_desk: MakeDesk) -> None:
-    """Failed, retryable, at their limit, in progress, and recovered by a stage or by a whole retry, each lineage once."""
+    """Failed, retryable, at their limit, in progress, and recovered by either kind of retry, each lineage once."""
     recovered = make_task("stage", status="succeeded")
     recovered = replace(recovered, stages=(replace(recovered.stages[0], retry_count=2), *recovered.stages[1:]))
     both = replace(

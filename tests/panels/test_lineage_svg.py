@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retry_toolkit.panels.widgets.lineage_svg import INDENT, fitted, lay_out, lineage_svg
-from retry_toolkit.text import Texts
+from retry_toolkit.panels.widgets.lineage_svg import INDENT, lay_out, lineage_svg
+from retry_toolkit.text import Texts, fitted
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert(1)</script><image href=x onerror=alert(1)>\"'&\x00\x1b]\u202e"
 
 
-def nodes_of(parents: dict[str, str | None], **columns: object) -> pd.DataFrame:
+def nodes_of(parents: dict[str, str | None], **columns: Any) -> pd.DataFrame:
     """A tree frame of these links."""
     return pd.DataFrame(
         {
@@ -44,7 +45,7 @@ def test_retries_stand_below_and_right_of_what_they_retry() -> None:
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.one_of(st.none(), st.sampled_from("abcdefghxyz")), min_size=1))
 def test_every_task_is_drawn_once_whatever_the_links(parents: dict[str, str | None]) -> None:
-    """Circles, self-links, parents that are not there: each task has one row, and no task stands above its parent's row."""
+    """Circles, self-links, parents that are not there: each task has one row, and none stands above its parent."""
     places = lay_out(nodes_of(parents))
     assert sorted(place.task_id for place in places) == sorted(parents)
     assert [place.row for place in places] == list(range(len(places)))

@@ -48,7 +48,7 @@ def ids(filters: Filters, sort: Sort | None = None) -> list[str]:
     ],
 )
 def test_filters(filters: Filters, expected: list[str]) -> None:
-    """Each filter lets through what it says; a search is plain text whatever its letters, over name, id, error, owner."""
+    """Each filter lets through what it says; a search is plain text over name, id, error and owner."""
     assert ids(filters) == expected
 
 

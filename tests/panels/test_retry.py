@@ -30,7 +30,7 @@ def confirm(desk: DeskState) -> None:
     desk.retry.confirm(desk.retry.proposal.key)
 
 
-def told(desk: DeskState) -> list[str]:
+def messages(desk: DeskState) -> list[str]:
     """Titles of the messages on the page."""
     return [notice.title_key for notice in desk.session.notices.items]
 
@@ -245,38 +245,34 @@ def test_a_task_that_was_retried_stays_in_sight(desk: DeskState) -> None:
     assert rows == {"a": "succeeded", "limit": "failed"}
 
 
-REFUSALS: list[tuple[RetryToolkitError, str, str, str]] = [
+REFUSALS: list[tuple[RetryToolkitError, tuple[str, str, str]]] = [
     (
         FilesGone("gone", status=410, detail="原任务文件已被清理，无法重试"),
-        "refused",
-        "files_gone",
-        "原任务文件已被清理，无法重试",
+        ("refused", "files_gone", "原任务文件已被清理，无法重试"),
     ),
-    (PermissionDenied("no", status=403, detail="viewer"), "refused", "forbidden", "viewer"),
-    (NotFound("no", status=404, detail="Task not found"), "refused", "not_found", "Task not found"),
-    (Refused("no", status=409, detail="retry_count is 2"), "refused", "moved", "retry_count is 2"),
-    (Refused("no", status=507, detail="needs 9 GB"), "refused", "no_space", "needs 9 GB"),
-    (Refused("no", status=400, detail="retry limit reached: 2/3"), "refused", "limit", "retry limit reached: 2/3"),
+    (PermissionDenied("no", status=403, detail="viewer"), ("refused", "forbidden", "viewer")),
+    (NotFound("no", status=404, detail="Task not found"), ("refused", "not_found", "Task not found")),
+    (Refused("no", status=409, detail="retry_count is 2"), ("refused", "moved", "retry_count is 2")),
+    (Refused("no", status=507, detail="needs 9 GB"), ("refused", "no_space", "needs 9 GB")),
+    (Refused("no", status=400, detail="retry limit reached: 2/3"), ("refused", "limit", "retry limit reached: 2/3")),
     (
         Refused("no", status=400, detail="Target stage status is not failed"),
-        "refused",
-        "stage_not_failed",
-        "Target stage status is not failed",
+        ("refused", "stage_not_failed", "Target stage status is not failed"),
     ),
-    (Refused("no", status=400, detail="computer says no"), "refused", "refused", "computer says no"),
-    (Unavailable("overloaded", status=503), "refused", "network", "overloaded"),
-    (NotSent("connection refused"), "not_sent", "not_sent", "connection refused"),
-    (UnclearOutcome("no answer in time"), "unclear", "unclear", "no answer in time"),
+    (Refused("no", status=400, detail="computer says no"), ("refused", "refused", "computer says no")),
+    (Unavailable("overloaded", status=503), ("refused", "network", "overloaded")),
+    (NotSent("connection refused"), ("not_sent", "not_sent", "connection refused")),
+    (UnclearOutcome("no answer in time"), ("unclear", "unclear", "no answer in time")),
 ]
 
 
 @pytest.mark.parametrize(
-    ("error", "verdict", "key", "words"),
+    ("error", "told"),
     REFUSALS,
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_what_went_wrong_is_explained(
-    desk: DeskState, platform: MemoryPlatform, error: RetryToolkitError, verdict: str, key: str, words: str
+    desk: DeskState, platform: MemoryPlatform, error: RetryToolkitError, told: tuple[str, str, str]
 ) -> None:
     """Each refusal and each uncertainty has its own plain explanation, with the platform's own words."""
     desk.retry.propose_stage()
@@ -285,7 +281,7 @@ def test_what_went_wrong_is_explained(
     assert desk.retry.task_outcome is not None
     (item,) = desk.retry.task_outcome.items
     assert item.problem is not None
-    assert (item.verdict, item.problem.key, item.problem.words) == (verdict, key, words)
+    assert (item.verdict, item.problem.key, item.problem.words) == told
     assert not desk.retry.sending
     assert desk.watch.watched == frozenset()
 
@@ -301,7 +297,7 @@ METHODS = {"stage": "retry_stage", "batch": "retry_batch", "whole": "retry_task"
 
 @pytest.mark.parametrize("kind", list(METHODS))
 def test_an_unclear_answer_is_read_back(desk: DeskState, platform: MemoryPlatform, kind: str) -> None:
-    """The desk itself looks at the attempt number: what happened is watched like any other retry, and nothing is repeated."""
+    """The desk itself looks at the attempt number: what happened is watched like any retry, and nothing is repeated."""
     act(desk, kind)
     platform.breaks[METHODS[kind]] = UnclearOutcome("no answer in time")
     platform.happens_anyway = True
@@ -349,7 +345,7 @@ def test_a_read_only_page_refuses_in_its_state(make_desk: MakeDesk, platform: Me
     desk.retry.propose_batch()
     desk.retry.propose_whole()
     assert desk.retry.proposal is None
-    assert set(told(desk)) == {"block.read_only"}
+    assert set(messages(desk)) == {"block.read_only"}
     assert not [call for call in platform.calls if call[0].startswith("retry")]
 
 
@@ -408,7 +404,7 @@ def test_a_stage_that_moved_on_since_it_was_read_is_not_proposed(desk: DeskState
     platform.records["a"] = make_task("a", status="succeeded")
     desk.retry.propose_stage()
     assert desk.retry.proposal is None
-    assert told(desk) == ["block.not_failed"]
+    assert messages(desk) == ["block.not_failed"]
     assert desk.report.task is not None
     assert desk.report.task.status == "succeeded"
 

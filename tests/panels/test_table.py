@@ -21,6 +21,12 @@ def shown(desk: DeskState) -> list[str]:
     return [str(task_id) for task_id in desk.table.window.rows["task_id"]]
 
 
+def page_selection(desk: DeskState) -> str:
+    """How much of the page is selected."""
+    assert desk.table.window is not None
+    return desk.table.window.page_selection
+
+
 def test_a_page_is_a_window(make_desk: MakeDesk) -> None:
     """Pages follow each other, the last is shorter, and there is no page beyond it."""
     desk = make_desk(platform_of(25))
@@ -93,10 +99,9 @@ def test_the_page_is_selected_and_let_go(make_desk: MakeDesk) -> None:
     """The header's box takes the page, and gives it back only when all of it is selected."""
     desk = make_desk(platform_of(25))
     desk.table.toggle("t00")
-    assert desk.table.window is not None
-    assert desk.table.window.page_selection == "some"
+    assert page_selection(desk) == "some"
     desk.table.toggle_page()
-    assert desk.table.window.page_selection == "all"
+    assert page_selection(desk) == "all"
     assert len(desk.table.selected) == 10
     desk.table.toggle_page()
     assert desk.table.selected == frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,7 @@ class FailureDesk:
         language: Language to begin with; the setting `language` if None.
         operator: Connects to the same platform with a token that a viewer types in.
         background: Where long work runs; threads whose results come back on the kernel's event loop if None.
+        pause: Waits so many seconds between two looks at a task that is watched.
 
     Attributes:
         state: Everything that the page knows and can do (`DeskState`); it works without a page too.
@@ -45,12 +47,14 @@ class FailureDesk:
         language: Language | None = None,
         operator: Operator | None = None,
         background: Background | None = None,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self.state = DeskState(
             platform,
             texts=Texts(language or load_settings().language),
             background=background or ThreadBackground(),
             operator=operator or partial(connect_operator, platform.origin),
+            pause=pause,
         )
         self.widget: Any = self._build()
         self.state.refresh()

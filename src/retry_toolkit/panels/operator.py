@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from retry_toolkit.connector import connect
-from retry_toolkit.errors import Unauthorized, Unsupported
+from retry_toolkit.errors import SettingsError, Unauthorized, Unsupported
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.token import TokenField
 from retry_toolkit.platforms.base import Platform
-from retry_toolkit.settings import load_settings
+from retry_toolkit.settings import Settings, load_settings
 
 
 def connect_operator(origin: str, token: str) -> Platform:
@@ -29,8 +29,16 @@ def connect_operator(origin: str, token: str) -> Platform:
     try:
         connect(url, settings=bare).close()
     except Unauthorized:
-        return connect(url, token=token, settings=bare)
+        return _connect(url, token, bare)
     raise Unsupported("This platform asks for no token, so none can open what this page keeps closed.")
+
+
+def _connect(url: str, token: str, settings: Settings) -> Platform:
+    try:
+        return connect(url, token=token, settings=settings)
+    except SettingsError as error:
+        # What no header can carry was never a token of that platform.
+        raise Unauthorized("This is not a token.", url=url) from error
 
 
 class OperatorView:

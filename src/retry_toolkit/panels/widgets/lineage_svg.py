@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
-from unicodedata import east_asian_width
 
 import pandas as pd
 
-from retry_toolkit.text import Texts
+from retry_toolkit.text import Texts, fitted
 
 ROW: Final = 52
 NODE_HEIGHT: Final = 44
@@ -144,16 +143,6 @@ def _notes(texts: Texts, facts: Mapping[Any, Any], word: str) -> Iterator[str]:
         yield texts("lineage.orphan")
     if facts["cycle"] is True:
         yield texts("lineage.cycle")
-
-
-def fitted(text: str, cells: int) -> str:
-    """`text` cut to a width in Latin letters; Chinese characters are twice as wide."""
-    used = 0
-    for index, char in enumerate(text):
-        used += 2 if east_asian_width(char) in "WF" else 1
-        if used > cells:
-            return f"{text[:index]}…"
-    return text
 
 
 def _text(value: str) -> str:

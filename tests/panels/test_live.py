@@ -1,0 +1,61 @@
+"""The panels on a real platform: what was fed by hand elsewhere is real here."""
+
+from __future__ import annotations
+
+import pytest
+
+from retry_toolkit import connect
+from retry_toolkit.errors import Unauthorized, Unsupported
+from retry_toolkit.panels.operator import connect_operator
+from retry_toolkit.panels.state.background import ThreadBackground
+from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.settings import load_settings
+from retry_toolkit.text import Texts
+from tests.conftest import OPERATOR, VIEWER
+from tests.live import LivePlatform, wait_until
+
+
+def desk_on(url: str, token: str | None, *, read_only: bool) -> DeskState:
+    """The state of a desk, with threads."""
+    platform = connect(url, token=token, read_only=read_only, settings=load_settings())
+    return DeskState(
+        platform,
+        texts=Texts("en"),
+        background=ThreadBackground(),
+        operator=lambda typed: connect_operator(platform.origin, typed),
+    )
+
+
+def test_a_stage_is_retried_with_a_typed_token(platform: LivePlatform, guarded_platform: LivePlatform) -> None:
+    """A page that reads with the viewer's token acts with the operator's, and sees the task end."""
+    task_id = platform.failed().id
+    desk = desk_on(guarded_platform.url, VIEWER, read_only=True)
+    desk.report.open(task_id)
+    wait_until(lambda: desk.report.task is not None, "the report")
+    assert desk.retry.stage_block() == "read_only"
+    desk.session.unlock(OPERATOR)
+    wait_until(lambda: desk.session.can_act, "the operator's connection")
+    desk.retry.propose_stage()
+    wait_until(lambda: desk.retry.proposal is not None, "the question")
+    assert desk.retry.proposal is not None
+    desk.retry.confirm(desk.retry.proposal.key)
+    wait_until(
+        lambda: desk.retry.task_outcome is not None and desk.retry.task_outcome.items[0].verdict != "running", "the end"
+    )
+    assert desk.retry.task_outcome is not None
+    assert desk.retry.task_outcome.items[0].verdict in {"recovered", "failed_again"}
+    desk.close()
+    desk.session.platform.close()
+
+
+@pytest.mark.parametrize("token", ["not-a-token", "no token at all", "密码"])
+def test_a_wrong_token_is_not_taken(guarded_platform: LivePlatform, token: str) -> None:
+    """The platform decides, and what cannot even be sent is none."""
+    with pytest.raises(Unauthorized):
+        connect_operator(guarded_platform.url, token)
+
+
+def test_a_platform_without_tokens_cannot_be_unlocked(platform: LivePlatform) -> None:
+    """It would take every word for a token: a page that only reads must stay closed."""
+    with pytest.raises(Unsupported):
+        connect_operator(platform.url, "anything")
