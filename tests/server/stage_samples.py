@@ -123,6 +123,16 @@ def shoots_its_guard(ctx: StageContext) -> None:
 
 
 @ends.stage()
+def changes_the_world(ctx: StageContext) -> str:
+    """Say how the world was, and change it."""
+    found = f"{os.getppid()} {os.environ.get('CHANGED')} {'stage_was_here' not in sys.modules}"
+    os.environ["CHANGED"] = "yes"
+    sys.modules["stage_was_here"] = sys
+    os.chdir("/")
+    return found
+
+
+@ends.stage()
 def many_lines(ctx: StageContext) -> None:
     """Print as many lines as the parameter says."""
     sys.stdout.write("".join(f"line {line}\n" for line in range(ctx.params["lines"])))

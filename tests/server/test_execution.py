@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from retry_toolkit.server import execution as module
 from retry_toolkit.server.execution import Stopped
 from retry_toolkit.server.failures import MAX_ERROR_CHARS, capped
+from retry_toolkit.server.guards import stage_environment
 from retry_toolkit.server.logs import TaskLogs
 from retry_toolkit.server.pipelines import load_pipelines
 from retry_toolkit.server.runs import Outcome
+from tests.live import wait_until
 from tests.server.workbench import Workbench, workbench
 
 SAMPLES = Path(__file__).with_name("stage_samples.py")
@@ -84,7 +86,7 @@ class TestSuccess:
         with pytest.MonkeyPatch.context() as patch:
             for name in ("TOKEN", "VIEWER_TOKEN", "OPERATOR_TOKEN", "DATABASE_URL"):
                 patch.setenv(f"RETRY_TOOLKIT_{name}", "hunter2")
-            assert "hunter2" not in module.stage_environment().values()
+            assert "hunter2" not in stage_environment().values()
 
 
 class TestFailure:
@@ -250,6 +252,30 @@ class TestTakingDown:
             thread.join(30)
         assert ends == dict.fromkeys(task_ids, Outcome(status="completed"))
         assert not [name for name in Path("/proc/self/fd").iterdir() if _points_into(name, bench.home)]
+
+
+class TestGuards:
+    def test_a_guard_runs_one_stage_after_another_and_each_afresh(self, bench: Workbench) -> None:
+        """Stages share the process that forks them, and nothing that one of them changed."""
+        told = [run(bench, "changes_the_world").output_summary or "" for _ in range(2)]
+        parents, worlds = zip(*(line.split(" ", 1) for line in told), strict=True)
+        assert parents[0] == parents[1]
+        assert worlds[0] == worlds[1] == "None True"
+
+    def test_a_guard_that_died_while_it_was_free_is_replaced(self, bench: Workbench) -> None:
+        """The next stage gets another guard, and knows nothing of it."""
+        first = (run(bench, "changes_the_world").output_summary or "").split()[0]
+        os.kill(int(first), signal.SIGKILL)
+        wait_until(lambda: not is_alive(int(first)), "the guard to die", 5)
+        second = (run(bench, "changes_the_world").output_summary or "").split()[0]
+        assert first != second
+
+    def test_guards_end_with_the_platform(self, home: Path) -> None:
+        """Closing the pool leaves no process behind."""
+        with workbench(home, *load_pipelines([SAMPLES]).values()) as bench:
+            guard = int((run(bench, "changes_the_world").output_summary or "").split()[0])
+            assert is_alive(guard)
+        assert not is_alive(guard)
 
 
 def _points_into(descriptor: Path, home: Path) -> bool:

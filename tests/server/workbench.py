@@ -11,6 +11,7 @@ from typing import Any
 from retry_toolkit.server.actions import Actions, Intent
 from retry_toolkit.server.execution import Stopped, run_execution
 from retry_toolkit.server.files import TaskFiles, free_bytes_of_disk
+from retry_toolkit.server.guards import Guards
 from retry_toolkit.server.pipelines import Pipeline
 from retry_toolkit.server.records import Answer, Stage, Task
 from retry_toolkit.server.runs import Execution, Outcome, Run, Runs
@@ -59,6 +60,7 @@ class Workbench:
     waker: Waker
     actions: Actions
     pipelines: Mapping[str, Pipeline]
+    guards: Guards
 
     def submit(self, pipeline: str = "three", **submission: Any) -> str:
         """Submit a task; its id."""
@@ -110,7 +112,7 @@ class Workbench:
         pipeline = self.pipelines[execution.task.pipeline]
         spec = pipeline.find(stage)
         assert spec is not None
-        outcome = run_execution(execution, pipeline, spec, should_stop=should_stop)
+        outcome = run_execution(execution, pipeline, spec, guards=self.guards, should_stop=should_stop)
         if isinstance(outcome, Outcome):
             assert self.runs.finish(execution, outcome)
         return outcome
@@ -138,7 +140,7 @@ def workbench(
     by_name = {pipeline.name: pipeline for pipeline in pipelines or (three_stages(),)}
     store = Store.open(found)
     files = TaskFiles(found, free_bytes=free_bytes)
-    waker = Waker()
+    waker, guards = Waker(), Guards()
     actions = Actions(store, waker, files, by_name, found)
     try:
         yield Workbench(
@@ -149,6 +151,8 @@ def workbench(
             waker=waker,
             actions=actions,
             pipelines=by_name,
+            guards=guards,
         )
     finally:
+        guards.close()
         store.close()

@@ -26,6 +26,7 @@ from retry_toolkit.server.database import open_sqlite, plain, postgres_url
 from retry_toolkit.server.execution import Stopped, run_execution
 from retry_toolkit.server.executors import ExecutorName
 from retry_toolkit.server.files import TaskFiles
+from retry_toolkit.server.guards import Guards
 from retry_toolkit.server.keeper import Executing, Keeper
 from retry_toolkit.server.retention import sweep
 from retry_toolkit.server.runs import OVER, Outcome, Run, Runs
@@ -84,6 +85,7 @@ class Engine:
         self._files = TaskFiles(settings)
         self._stopping = threading.Event()
         self._running = _Running()
+        self._guards = Guards()
         self._executor: ExecutorName | None = None
         self._database: sa.Engine | None = None
         self._keeper: Keeper | None = None
@@ -166,6 +168,7 @@ class Engine:
         }
 
     def _release(self) -> None:
+        self._guards.close()
         DBOS.destroy(destroy_registry=True)
         if self._database is not None:
             self._database.dispose()
@@ -206,7 +209,7 @@ class Engine:
         if pipeline is None or spec is None:
             missing = f"stage {execution.stage.name!r} of pipeline {execution.task.pipeline!r} is not loaded any more"
             return Outcome(status="failed", error_message=missing, failure_category="tool_error")
-        return run_execution(execution, pipeline, spec, should_stop=self._watch(execution))
+        return run_execution(execution, pipeline, spec, guards=self._guards, should_stop=self._watch(execution))
 
     def _watch(self, execution: Execution) -> Callable[[], str | None]:
         """Says when an execution has to stop; asks the store now and then, and when poked."""

@@ -6,11 +6,9 @@ import json
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +18,10 @@ from retry_toolkit.server.logs import LOG_FILE, LogWriter
 from retry_toolkit.server.runs import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import IO
 
+    from retry_toolkit.server.guards import Guard, Guards
     from retry_toolkit.server.pipelines import Pipeline, StageSpec
     from retry_toolkit.server.runs import Execution
 
@@ -30,7 +29,6 @@ TICK_S = 0.25
 KILL_S = 2.0
 STDERR_LINES = 20
 _CHUNK = 1 << 16
-_SECRETS = frozenset(f"RETRY_TOOLKIT_{name}" for name in ("DATABASE_URL", "TOKEN", "VIEWER_TOKEN", "OPERATOR_TOKEN"))
 _OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "bad_alloc", "out of memory")
 
 
@@ -42,7 +40,12 @@ class Stopped:
 
 
 def run_execution(
-    execution: Execution, pipeline: Pipeline, spec: StageSpec, *, should_stop: Callable[[], str | None]
+    execution: Execution,
+    pipeline: Pipeline,
+    spec: StageSpec,
+    *,
+    guards: Guards,
+    should_stop: Callable[[], str | None],
 ) -> Outcome | Stopped:
     """Run one execution to its end.
 
@@ -50,6 +53,7 @@ def run_execution(
         execution: What was begun; its directory is made here.
         pipeline: Names the file of the stage.
         spec: The stage and its limits.
+        guards: Processes that run stages.
         should_stop: Asked several times a second; a reason to stop, or None.
     """
     try:
@@ -64,7 +68,7 @@ def run_execution(
     try:
         again = " again: the platform stopped while it ran" if execution.number > 1 else ""
         writer.event(f"attempt {execution.attempt} started{again}")
-        ended = _Guarded(writer, should_stop, spec.timeout_s).run(job)
+        ended = _Watch(writer, should_stop, spec.timeout_s).run(job, guards)
         outcome = ended if isinstance(ended, Stopped) else _outcome(ended, spec)
         writer.event(_epilogue(outcome))
         return outcome
@@ -76,14 +80,14 @@ def run_execution(
 class _Ended:
     """How a stage's process ended: its wait status, what it reported, the end of its standard error."""
 
-    status: int | None
-    report: dict[str, Any] | None
-    stderr: str
-    timed_out: bool
+    status: int | None = None
+    report: dict[str, Any] | None = None
+    stderr: str = ""
+    timed_out: bool = False
 
 
-class _Guarded:
-    """One guard process (see `runner`) with its pipes."""
+class _Watch:
+    """Watches one stage: keeps its output, hears its end, and has it killed when its time is over."""
 
     def __init__(self, writer: LogWriter, should_stop: Callable[[], str | None], timeout_s: float) -> None:
         self._writer = writer
@@ -91,77 +95,81 @@ class _Guarded:
         self._timeout_s = timeout_s
         self._stderr: deque[bytes] = deque(maxlen=STDERR_LINES)
         self._stderr_rest = b""
-        self._result = bytearray()
+        self._answer = bytearray()
+        self._stopped: Stopped | None = None
+        self._timed_out = False
 
-    def run(self, job: dict[str, Any]) -> _Ended | Stopped:
-        """Start the job, watch it to its end, and take everything down."""
-        result, passed = os.pipe()
+    def run(self, job: dict[str, Any], guards: Guards) -> _Ended | Stopped:
+        """Have a guard do the job, and watch it to its end."""
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", runner.__file__, str(passed)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(passed,),
-                start_new_session=True,
-                env=stage_environment(),
-            )
+            guard = guards.take()
         except OSError as error:
-            os.close(result)
-            return _Ended(None, _failure(f"cannot start a process: {error.strerror}", categorize(error)), "", False)
-        finally:
-            os.close(passed)
-        with process, os.fdopen(result, "rb", buffering=0) as report:
-            try:
-                _send(process.stdin, job)
-                return self._watch(process, report)
-            finally:
-                _take_down(process)
+            message = f"the platform cannot start a process: {error.strerror}"
+            return _Ended(report={"error": message, "category": categorize(error)})
+        try:
+            with _pipe() as (stdout, stdout_end), _pipe() as (stderr, stderr_end):
+                with suppress(OSError):  # a guard that is gone is seen at once: its socket is closed
+                    guard.start(job, (stdout_end.fileno(), stderr_end.fileno()))
+                stdout_end.close()
+                stderr_end.close()
+                self._watch(guard, stdout, stderr)
+        except BaseException:
+            guard.dispose()
+            raise
+        if self._is_answered and not self._was_killed:
+            guards.give_back(guard)
+        else:
+            guard.dispose()
+        return self._stopped or self._ended()
 
-    def _watch(self, process: subprocess.Popen[bytes], report: IO[bytes]) -> _Ended | Stopped:
+    @property
+    def _was_killed(self) -> bool:
+        return self._timed_out or self._stopped is not None
+
+    @property
+    def _is_answered(self) -> bool:
+        if len(self._answer) < runner.ANSWER.size:
+            return False
+        _, length = runner.ANSWER.unpack_from(self._answer)
+        return len(self._answer) >= runner.ANSWER.size + int(length)
+
+    def _watch(self, guard: Guard, stdout: IO[bytes], stderr: IO[bytes]) -> None:
         deadline = time.monotonic() + self._timeout_s
-        stopped: Stopped | None = None
-        timed_out = False
         with selectors.DefaultSelector() as selector:
-            for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"), (report, "report")):
-                assert stream is not None  # noqa: S101 - all three are pipes
-                os.set_blocking(stream.fileno(), False)
-                selector.register(stream, selectors.EVENT_READ, name)
-            killed_at: float | None = None
-            while selector.get_map():
-                self._read(selector, _patience(deadline if killed_at is None else killed_at + KILL_S))
-                if process.poll() is not None:
-                    self._read_rest(selector)
-                    break
-                now = time.monotonic()
-                if killed_at is not None:
-                    if now >= killed_at + KILL_S:
+            for source, name in ((stdout, "stdout"), (stderr, "stderr"), (guard.control, "answer")):
+                os.set_blocking(source.fileno(), False)
+                selector.register(source, selectors.EVENT_READ, name)
+            while not self._is_answered and guard.control in selector.get_map():
+                self._read(selector, max(0.0, min(TICK_S, deadline - time.monotonic())))
+                if self._was_killed:
+                    if time.monotonic() >= deadline:
                         break
-                    continue
-                reason = self._should_stop()
-                stopped = Stopped(reason) if reason else None
-                timed_out = now >= deadline
-                if stopped or timed_out:
-                    killed_at = now
-                    _close_lifeline(process)
-        return stopped or self._ended(timed_out)
+                elif self._is_due(deadline):
+                    guard.kill_stage()
+                    deadline = time.monotonic() + KILL_S
+            while self._read(selector, 0):
+                pass  # what the stage left in its pipes; others that may hold them open are not waited for
 
-    def _read_rest(self, selector: selectors.BaseSelector) -> None:
-        """Read what the ended process left in its pipes; never waits for others that may hold them open."""
-        while self._read(selector, 0):
-            pass
+    def _is_due(self, deadline: float) -> bool:
+        """Whether the stage has to be killed now."""
+        if self._is_answered:
+            return False
+        reason = self._should_stop()
+        self._stopped = Stopped(reason) if reason else None
+        self._timed_out = time.monotonic() >= deadline
+        return self._was_killed
 
     def _read(self, selector: selectors.BaseSelector, timeout: float) -> bool:
-        """Read once from every pipe that has something; whether any had."""
+        """Read once from everything that has something; whether anything had."""
         found = False
         for key, _ in selector.select(timeout):
-            data = os.read(key.fd, _CHUNK)
+            data = _read_some(key.fd)
             if not data:
                 selector.unregister(key.fileobj)
                 continue
             found = True
-            if key.data == "report":
-                self._result += data
+            if key.data == "answer":
+                self._answer += data
             else:
                 self._writer.feed(key.data, data)
                 if key.data == "stderr":
@@ -173,15 +181,31 @@ class _Guarded:
         self._stderr.extend(line[:_CHUNK] for line in lines)
         self._stderr_rest = rest[-_CHUNK:]
 
-    def _ended(self, timed_out: bool) -> _Ended:
+    def _ended(self) -> _Ended:
         lines = [*self._stderr, *([self._stderr_rest] if self._stderr_rest else [])]
         stderr = b"\n".join(lines[-STDERR_LINES:]).decode(errors="replace")
-        status, report = None, None
-        if len(self._result) >= runner.STATUS.size:
-            (status,) = runner.STATUS.unpack_from(self._result)
-            with suppress(ValueError):
-                report = json.loads(bytes(self._result[runner.STATUS.size :]) or b"null")
-        return _Ended(status, report, stderr, timed_out)
+        if not self._is_answered:
+            return _Ended(stderr=stderr, timed_out=self._timed_out)
+        status, _ = runner.ANSWER.unpack_from(self._answer)
+        report = None
+        with suppress(ValueError):
+            report = json.loads(bytes(self._answer[runner.ANSWER.size :]) or b"null")
+        return _Ended(status=status, report=report, stderr=stderr, timed_out=self._timed_out)
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """The two ends of a pipe."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as read, os.fdopen(writing, "wb", buffering=0) as write:
+        yield read, write
+
+
+def _read_some(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK)
+    except ConnectionResetError:
+        return b""  # the guard died with something unread in its socket
 
 
 def _prepare(execution: Execution, pipeline: Pipeline, spec: StageSpec) -> dict[str, Any]:
@@ -207,48 +231,15 @@ def _prepare(execution: Execution, pipeline: Pipeline, spec: StageSpec) -> dict[
     }
 
 
-def _patience(until: float) -> float:
-    return max(0.0, min(TICK_S, until - time.monotonic()))
-
-
-def stage_environment() -> dict[str, str]:
-    """The platform's environment without its secrets; what is printed comes at once and as UTF-8."""
-    kept = {name: value for name, value in os.environ.items() if name not in _SECRETS}
-    return kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-
-
-def _send(stdin: IO[bytes] | None, job: dict[str, Any]) -> None:
-    assert stdin is not None  # noqa: S101 - it is a pipe
-    text = json.dumps(job).encode()
-    with suppress(BrokenPipeError):  # it ended already, and how is seen soon
-        stdin.write(runner.LENGTH.pack(len(text)) + text)
-        stdin.flush()
-
-
-def _close_lifeline(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-
-
-def _take_down(process: subprocess.Popen[bytes]) -> None:
-    """End the guard with everything below it, whatever happened here."""
-    _close_lifeline(process)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(KILL_S)
-    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group that is gone
-        os.killpg(process.pid, signal.SIGKILL)
-
-
 def _outcome(ended: _Ended, spec: StageSpec) -> Outcome:
     """What the end of a process means."""
     if ended.timed_out:
         return _failed(f"time-out: the stage was killed after {spec.timeout_s:g} s", "transient")
+    if ended.report is not None and "error" in ended.report:
+        return _failed(str(ended.report["error"]), str(ended.report["category"]))
     if ended.status is None:
         return _failed(_with_stderr("the stage's process was killed from outside", ended), "unknown")
     code = os.waitstatus_to_exitcode(ended.status)
-    if ended.report is not None and "error" in ended.report:
-        return _failed(str(ended.report["error"]), str(ended.report["category"]))
     if ended.report is not None or (code == 0 and spec.argv is not None):
         return _completed((ended.report or {}).get("result"))
     return _crashed(code, ended, spec)
@@ -281,10 +272,6 @@ def _completed(result: str | dict[str, Any] | None) -> Outcome:
 
 def _failed(message: str, category: str) -> Outcome:
     return Outcome(status="failed", error_message=capped(message), failure_category=category)
-
-
-def _failure(message: str, category: str) -> dict[str, Any]:
-    return {"error": message, "category": category}
 
 
 def _with_stderr(message: str, ended: _Ended) -> str:

@@ -1,99 +1,111 @@
-"""The process that guards one stage: `python -P runner.py`, started by the platform with the job on its standard input.
+"""The process that guards stages: `python -P runner.py FD`, started by the platform with one end of a socket.
 
-It forks the stage and then does nothing but watch two things: the stage's end, and its own standard input. When that
-closes (the platform wants the stage stopped, or the platform is dead, kill -9 included), it kills the stage with
-everything that the stage started, processes that left the group included. So no stage outlives its platform.
+It takes one job after another. For each it forks the stage, from a process that has loaded what every stage needs, and
+then does nothing but watch: the stage's end, and the socket. When a byte comes (the platform wants the stage stopped)
+or the socket closes (the platform is dead, kill -9 included), it kills the stage. After every job it kills whatever is
+still below it, processes that left the group included. So no stage and nothing of a stage outlives its platform.
 
-The stage's result comes through a pipe and is handed on with the way the stage ended: four bytes of wait status, then
-JSON. This process imports little, because every stage waits for it.
+A job is a length, two descriptors for the stage's output, and JSON. The answer is the way the stage ended, a length,
+and what the stage reported as JSON.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import select
 import signal
+import socket
 import struct
 import sys
 import time
+from pathlib import Path
 
-TYPE_CHECKING = False  # `typing` costs every stage several milliseconds
+from retry_toolkit.server import stage_process
+
+TYPE_CHECKING = False  # `typing` costs the start of every guard several milliseconds
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-STATUS = struct.Struct("<i")
 LENGTH = struct.Struct("<Q")
+ANSWER = struct.Struct("<iQ")
 PR_SET_CHILD_SUBREAPER = 36
 REAP_S = 5.0
+ADOPTS = sys.platform.startswith("linux")
 _CHUNK = 1 << 16
 
 
-def main(result: int) -> NoReturn:
-    """Run the job that standard input brings; the result goes to the descriptor `result`."""
-    job = _read_job()
-    inner, report = os.pipe()
-    ready, guarded = os.pipe()
-    stage = os.fork()
-    if stage == 0:
-        _become_stage(job, report, ready, (result, inner, guarded))
-    os.close(report)
-    os.close(ready)
-    _adopt_orphans()
-    os.close(guarded)
-    status, reported = _watch(stage, inner)
-    _kill_all()
-    _write(result, STATUS.pack(status) + reported)
-    if not sys.platform.startswith("linux"):
-        os.killpg(0, signal.SIGKILL)  # no orphans to adopt there: what shares the group goes, this process too
+def main(descriptor: int) -> NoReturn:
+    """Do jobs until the socket closes."""
+    control = socket.socket(fileno=descriptor)
+    if ADOPTS:
+        # Whatever a stage leaves behind becomes this process's child, so that it can be found and killed.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    woken, wake = os.pipe()
+    for end in (woken, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while (received := _receive(control)) is not None:
+        job, outputs = received
+        status, reported = _run(job, outputs, control, woken)
+        clean = _kill_all()
+        with contextlib.suppress(OSError):  # nobody is left to tell
+            control.sendall(ANSWER.pack(status, len(reported)) + reported)
+        if not ADOPTS:
+            os.killpg(0, signal.SIGKILL)  # orphans cannot be found there: what shares the group goes, this one too
+        if not clean:
+            break
     os._exit(0)
 
 
-def _read_job() -> dict[str, Any]:
-    (length,) = LENGTH.unpack(_read_exactly(LENGTH.size))
-    job: dict[str, Any] = json.loads(_read_exactly(length))
-    return job
-
-
-def _read_exactly(count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        chunk = os.read(0, count - len(data))
+def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The next job and the descriptors of its output, or None when the platform is gone."""
+    header, outputs, _, _ = socket.recv_fds(control, LENGTH.size, 2)
+    if len(header) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(header)
+    text = bytearray()
+    while len(text) < length:
+        chunk = control.recv(min(_CHUNK, length - len(text)))
         if not chunk:
-            os._exit(1)  # the platform died before it had told what to do
-        data += chunk
-    return data
+            return None
+        text += chunk
+    return json.loads(text), outputs
 
 
-def _become_stage(job: dict[str, Any], report: int, ready: int, others: tuple[int, ...]) -> NoReturn:
-    """Turn this process into the stage: without the guard's descriptors, with an empty standard input."""
-    for descriptor in others:
+def _run(job: dict[str, Any], outputs: list[int], control: socket.socket, woken: int) -> tuple[int, bytes]:
+    """Run a stage to its end; its wait status, and what it reported."""
+    inner, report = os.pipe()
+    stage = os.fork()
+    if stage == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _become_stage(job, report, outputs, (control.fileno(), inner, woken))
+    for descriptor in (report, *outputs):
         os.close(descriptor)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    from retry_toolkit.server import stage_process  # noqa: PLC0415 - the guard needs none of it
-
-    stage_process.run(job, report, ready)
+    try:
+        return _watch(stage, inner, control, woken)
+    finally:
+        os.close(inner)
 
 
-def _adopt_orphans() -> None:
-    """Become the parent of whatever the stage leaves behind, so that it can be found and killed."""
-    if sys.platform.startswith("linux"):
-        import ctypes  # noqa: PLC0415 - slow to load, and the stage runs meanwhile
+def _become_stage(job: dict[str, Any], report: int, outputs: list[int], others: tuple[int, ...]) -> NoReturn:
+    """Turn this process into the stage: with its own output, an empty input, and none of the guard's descriptors."""
+    with open(os.devnull) as nothing:  # noqa: PTH123 - a descriptor is wanted
+        for source, target in zip((nothing.fileno(), *outputs), (0, 1, 2), strict=True):
+            os.dup2(source, target)
+    for descriptor in (*outputs, *others):
+        os.close(descriptor)
+    stage_process.run(job, report)
 
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
-
-def _watch(stage: int, inner: int) -> tuple[int, bytes]:
-    """Wait for the stage, killing it when standard input closes; its wait status, and what it reported."""
-    woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+def _watch(stage: int, inner: int, control: socket.socket, woken: int) -> tuple[int, bytes]:
+    """Wait for the stage, killing it on a sign from the socket."""
     reported: list[bytes] = []
-    watched = [0, inner, woken]
+    watched = [control.fileno(), inner, woken]
     while True:
         ended, status = os.waitpid(stage, os.WNOHANG)
         if ended:
@@ -105,9 +117,10 @@ def _watch(stage: int, inner: int) -> tuple[int, bytes]:
                 reported.append(data)
             elif ready == inner:
                 watched.remove(inner)
-            elif ready == 0 and not data:
-                watched.remove(0)
+            elif ready == control.fileno():
                 os.kill(stage, signal.SIGKILL)
+                if not data:
+                    watched.remove(ready)
 
 
 def _drain(inner: int, reported: list[bytes]) -> None:
@@ -118,25 +131,24 @@ def _drain(inner: int, reported: list[bytes]) -> None:
             reported.append(data)
 
 
-def _kill_all() -> None:
-    """Kill and reap every process that is still below this one."""
+def _kill_all() -> bool:
+    """Kill and reap every process that is still below this one; whether none is left."""
     deadline = time.monotonic() + REAP_S
     while time.monotonic() < deadline:
         try:
             if os.waitpid(-1, os.WNOHANG) != (0, 0):
                 continue
         except ChildProcessError:
-            return
+            return True
         for child in _children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        select.select([], [], [], 0.002)
+        time.sleep(0.002)
+    return False
 
 
 def _children() -> list[int]:
     """Ids of this process's children."""
-    from pathlib import Path  # noqa: PLC0415 - slow to load, and few stages leave anything behind
-
     me, children = os.getpid(), []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -146,13 +158,6 @@ def _children() -> list[int]:
         if parent == me:
             children.append(int(stat.parent.name))
     return children
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    with contextlib.suppress(BrokenPipeError):  # nobody is left to tell
-        while view:
-            view = view[os.write(descriptor, view) :]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from retry_toolkit.server.pipelines import PipelineFileError, StageContext, load
 TYPE_CHECKING = False  # `typing` costs every stage several milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, TextIO
 
 MAX_RESULT_BYTES = 4 << 20
 # RLIMIT_DATA counts what a process really writes to; the address space also counts libraries and mere reservations.
@@ -25,18 +25,21 @@ class _NotAResult(Exception):
     """A stage returned something that cannot be kept."""
 
 
-def run(job: Mapping[str, Any], report: int, ready: int) -> NoReturn:
-    """Do the job in this process once `ready` closes, and end it; its report goes to a descriptor as JSON."""
-    os.read(ready, 1)  # from now on, whatever the author's code leaves behind is the guard's child
-    os.close(ready)
+def run(job: Mapping[str, Any], report: int) -> NoReturn:
+    """Do the job in this process and end it; the report goes to the descriptor `report` as JSON."""
     os.chdir(job["work"])
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]  # a text file at start
-    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a text file at start
+    sys.stdout = _output(1)
+    sys.stderr = _output(2)
     limit_memory(job["memory_mb"])
     if job["argv"] is not None:
         _run_command(job, report)
     _report(report, _run_function(job))
     sys.exit(0)
+
+
+def _output(descriptor: int) -> TextIO:
+    """A stream on a descriptor: every line goes out at once, and no character is refused."""
+    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def limit_memory(megabytes: int | None) -> None:
