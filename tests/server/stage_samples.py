@@ -151,7 +151,8 @@ def awkward(ctx: StageContext) -> Mapping[str, Any]:
     return {"summary": "a\0b\udc80", "nan": float("nan")}
 
 
-ends.command("leaves_a_daemon", ["setsid", "--fork", "sh", "-c", "echo $$ > pid; exec sleep 600"])
+DAEMON = "setsid sh -c 'echo $$ > pid; exec sleep 600' & until [ -s pid ]; do sleep 0.01; done"
+ends.command("leaves_a_daemon", ["sh", "-c", DAEMON])
 ends.command("fails", [sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"])
 ends.command("no_memory", [sys.executable, "-c", "x = bytearray(200 << 20)"], memory_mb=64)
 ends.command("no_such_program", ["/no/such/program"])
