@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retry_toolkit.errors import NotSent, Refused, UnclearOutcome
+from retry_toolkit.errors import BadAnswer, NotSent, Refused, UnclearOutcome
 from retry_toolkit.platforms.base import StageRetry
 from retry_toolkit.platforms.pipeline import PipelinePlatform
 from retry_toolkit.platforms.queue import QueuePlatform
@@ -112,3 +112,19 @@ def test_the_plain_queue_makes_new_tasks() -> None:
         assert client.task("j1").retried_by == (new,)
         assert client.task(new).parent_id == "j1"
     assert platform.ledger == [Act(task_id="j1", attempt=0, new_task_id=new)]
+
+
+def test_a_look_at_another_task_is_not_believed() -> None:
+    """A mixed-up answer to a read would show another task's attempt number: it is refused, in both dialects."""
+    mixed = Schedule(1, writes=0.0, reads=1.0, kinds=("wrong_id",))
+    calm = Schedule(1, writes=0.0, reads=0.0)
+    for platform, connected in (
+        (PlainPipeline(["t1", "t2"]), PipelinePlatform),
+        (PlainQueue(["t1", "t2"]), QueuePlatform),
+    ):
+        with connected(Transport("http://plain.test", wire=FaultyWire(platform, calm))) as client:
+            assert client.task("t1").task_id == "t1"
+        with connected(Transport("http://plain.test", wire=FaultyWire(platform, mixed))) as client:
+            for _ in range(2):
+                with pytest.raises(BadAnswer, match="about"):
+                    client.task("t2")

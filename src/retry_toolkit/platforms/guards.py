@@ -1,4 +1,4 @@
-"""What is looked at before a write, in dialects whose platform cannot check it itself."""
+"""What is looked at before a write, in dialects whose platform cannot check it itself; and whom an answer is about."""
 
 from __future__ import annotations
 
@@ -28,3 +28,13 @@ def refuse_if_moved(now: int | None, expected: int | None, what: str) -> None:
             f"The attempt number of {what} has moved from {expected} to {now}; nothing was sent.",
             advice="Look at the task again: someone else has retried it.",
         )
+
+
+def check_about(asked: str, told: str) -> None:
+    """Refuse an answer that is about another task: believed, its attempt number would pass for the right one's.
+
+    Raises:
+        BadAnswer: It is.
+    """
+    if told != asked:
+        raise BadAnswer(f"The answer is about {told!r}, not about {asked!r}.")

@@ -26,7 +26,7 @@ from retry_toolkit.platforms.base import (
     TaskRecord,
 )
 from retry_toolkit.platforms.decode import ReadPage, Unreadable, read_envelope, read_model, read_page
-from retry_toolkit.platforms.guards import nothing_sent
+from retry_toolkit.platforms.guards import check_about, nothing_sent
 from retry_toolkit.platforms.paging import list_pages, select
 from retry_toolkit.platforms.pipeline_wire import (
     FILTER_WORDS,
@@ -69,7 +69,9 @@ class PipelineCalls:
 
     def task(self, task_id: str) -> TaskRecord:
         """One task with its stages, fresh."""
-        return self._read(self._transport.read(_path(task_id)))
+        task = self._read(self._transport.read(_path(task_id)))
+        check_about(task_id, task.task_id)
+        return task
 
     def logs(self, task_id: str, stage: str | None) -> Iterator[LogRecord]:
         """Log lines of one stage or of all, in order, each once."""
@@ -89,9 +91,12 @@ class PipelineCalls:
         """Every attempt that the platform keeps."""
         envelope = read_envelope(self._transport.read(_path(task_id, "attempts")))
         try:
-            return tuple(read_model(WireAttempt, row)[0].record() for row in envelope.rows)
+            attempts = tuple(read_model(WireAttempt, row)[0].record() for row in envelope.rows)
         except Unreadable as error:
             raise BadAnswer(f"An attempt of {task_id} cannot be read: {error}.") from error
+        for attempt in attempts:
+            check_about(task_id, attempt.task_id)
+        return attempts
 
     def retry_stage(
         self,

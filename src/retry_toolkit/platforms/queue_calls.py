@@ -8,6 +8,7 @@ from typing import Any
 from retry_toolkit.errors import BadAnswer, NotFound, UnclearOutcome
 from retry_toolkit.platforms.base import TaskFiles, TaskPage, TaskQuery, TaskRecord, TaskRetry
 from retry_toolkit.platforms.decode import ReadPage, Unreadable, read_model, read_page
+from retry_toolkit.platforms.guards import check_about
 from retry_toolkit.platforms.paging import list_pages, select
 from retry_toolkit.platforms.queue_wire import WireFiles, WireRetry, read_job
 from retry_toolkit.platforms.transport import Transport, segment
@@ -34,9 +35,11 @@ class QueueCalls:
             # Not every server has the detail; the shorter answer says whether the task itself is unknown.
             answer = self._transport.read(_path(task_id))
         try:
-            return read_job(answer)
+            task = read_job(answer)
         except Unreadable as error:
             raise BadAnswer(f"The task cannot be read: {error}.") from error
+        check_about(task_id, task.task_id)
+        return task
 
     def files(self, task_id: str) -> TaskFiles:
         """Input files of a task.
@@ -48,6 +51,7 @@ class QueueCalls:
             files, _ = read_model(WireFiles, self._transport.read(_path(task_id, "files")))
         except Unreadable as error:
             raise BadAnswer(f"The files of {task_id} cannot be read: {error}.") from error
+        check_about(task_id, files.task_id)
         return files.record()
 
     def retry_task(
