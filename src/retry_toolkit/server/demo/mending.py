@@ -43,7 +43,9 @@ def mend(settings: Settings) -> str:
     _require_demo(settings)
     write_references(settings.home, broken=())
     mended = "\n".join(f"  - {text}" for name, text in FAULTS.items() if name in LASTING)
-    return f"Mended in {demo_dir(settings.home)}:\n{mended}\nRetry the tasks that failed because of these: they recover."
+    return (
+        f"Mended in {demo_dir(settings.home)}:\n{mended}\nRetry the tasks that failed because of these: they recover."
+    )
 
 
 def unmend(settings: Settings) -> str:
