@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ STAGES = Path(__file__).with_name("crash_stages.py")
 RUNNING = 20
 WAITING = 4
 QUICK = 16
+ACKNOWLEDGED = 10
 KILLS = 3
 
 
@@ -155,6 +157,38 @@ def test_kills_at_any_moment_lose_nothing(
         assert sum(ran.values()) <= len(executions)
         assert [a.attempt for a in store.attempts(task_id)] == [1, 1, 1, 1]
     server.stop()
+    store.close()
+
+
+def test_a_kill_among_submissions_keeps_what_was_acknowledged(
+    home: Path, server_process: Callable[..., ServerProcess]
+) -> None:
+    """Every task that was answered for is there with its file; of the one that was not, nothing half made stays."""
+    settings = settings_of(home, concurrency=1)
+    server = server_process(settings)
+    server.wait_ready()
+    acknowledged: list[str] = []
+
+    def submit_until_it_dies() -> None:
+        form, part = {"pipeline": "quick", "params": "{}"}, {"files": ("a.csv", b"x" * 100_000)}
+        with client_of(settings) as client, suppress(httpx.TransportError):
+            while True:
+                acknowledged.append(client.post("/api/v1/tasks", data=form, files=part).json()["id"])
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            pool.submit(submit_until_it_dies)
+        wait_until(lambda: len(acknowledged) >= ACKNOWLEDGED, "some submissions", 60)
+        server.stop(signal.SIGKILL)
+    again = server_process(settings)
+    again.wait_ready()
+    store = Store.open(settings)
+    found = {task.id for task in tasks_of(store)}
+    assert found >= set(acknowledged)
+    assert all(file.exists and file.size_bytes == 100_000 for task_id in found for file in store.files(task_id))
+    assert {path.name for path in (home / "tasks").iterdir()} == found
+    assert list((home / "tasks").glob("*/.unsettled")) == []
+    again.stop()
     store.close()
 
 
