@@ -98,7 +98,7 @@ def _line(head: Head) -> bytes:
 
 
 def _head(slot: bytes) -> Head | None:
-    words = slot.decode("ascii", "replace").split()
+    words = slot.decode("ascii", "ignore").split()
     if len(words) != 3 or not words[0].isdecimal():  # noqa: PLR2004 - number, hash, checksum
         return None
     head = Head(int(words[0]), words[1])
