@@ -262,6 +262,12 @@ class TestGuards:
         assert parents[0] == parents[1]
         assert worlds[0] == worlds[1] == "None True"
 
+    def test_large_parameters_reach_every_stage_of_a_guard(self, bench: Workbench) -> None:
+        """Parameters that fill a socket many times over arrive whole, at the first stage and at the next."""
+        for _ in range(2):
+            told = run(bench, "many_lines", lines=1, padding="x" * 3_000_000)
+            assert told == Outcome(status="completed")
+
     def test_a_guard_that_died_while_it_was_free_is_replaced(self, bench: Workbench) -> None:
         """The next stage gets another guard, and knows nothing of it."""
         first = (run(bench, "changes_the_world").output_summary or "").split()[0]

@@ -136,8 +136,10 @@ class _Watch:
     def _watch(self, guard: Guard, stdout: IO[bytes], stderr: IO[bytes]) -> None:
         deadline = time.monotonic() + self._timeout_s
         with selectors.DefaultSelector() as selector:
+            guard.control.setblocking(False)
+            for stream in (stdout, stderr):
+                os.set_blocking(stream.fileno(), False)
             for source, name in ((stdout, "stdout"), (stderr, "stderr"), (guard.control, "answer")):
-                os.set_blocking(source.fileno(), False)
                 selector.register(source, selectors.EVENT_READ, name)
             while not self._is_answered and guard.control in selector.get_map():
                 self._read(selector, max(0.0, min(TICK_S, deadline - time.monotonic())))

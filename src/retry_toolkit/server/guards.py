@@ -56,6 +56,7 @@ class Guard:
             OSError: It is gone.
         """
         text = json.dumps(job).encode()
+        self.control.setblocking(True)  # a job may be longer than the socket's buffer; whoever watches it reads on
         socket.send_fds(self.control, [runner.LENGTH.pack(len(text))], outputs)
         self.control.sendall(text)
 
