@@ -15,13 +15,17 @@ NAMES = [
     "Capabilities",
     "Platform",
     "RejectedRows",
+    "RetryBatch",
+    "RetryPlan",
     "Settings",
     "TaskQuery",
+    "batches",
     "build_lineage",
     "connect",
     "disk_by_root",
     "disk_cost",
     "errors",
+    "execute",
     "fingerprint",
     "group_failures",
     "load_attempts",
@@ -31,6 +35,9 @@ NAMES = [
     "load_settings",
     "load_stages",
     "load_tasks",
+    "plan_retry",
+    "resume",
+    "verify_audit",
 ]
 
 

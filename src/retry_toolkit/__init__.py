@@ -17,19 +17,26 @@ if TYPE_CHECKING:
     from retry_toolkit.frames.fingerprints import fingerprint
     from retry_toolkit.frames.load import RejectedRows, load_attempts, load_logs, load_stages, load_tasks
     from retry_toolkit.platforms.base import Capabilities, Platform, TaskQuery
+    from retry_toolkit.retry.batch import RetryBatch
+    from retry_toolkit.retry.execute import batches, execute, resume, verify_audit
+    from retry_toolkit.retry.plan import RetryPlan, plan_retry
     from retry_toolkit.settings import Settings, load_settings
 
 __all__ = [
     "Capabilities",
     "Platform",
     "RejectedRows",
+    "RetryBatch",
+    "RetryPlan",
     "Settings",
     "TaskQuery",
+    "batches",
     "build_lineage",
     "connect",
     "disk_by_root",
     "disk_cost",
     "errors",
+    "execute",
     "fingerprint",
     "group_failures",
     "load_attempts",
@@ -39,6 +46,9 @@ __all__ = [
     "load_settings",
     "load_stages",
     "load_tasks",
+    "plan_retry",
+    "resume",
+    "verify_audit",
 ]
 
 # No module may bear the name of one of these functions: importing it would put the module in the function's place.
@@ -46,12 +56,16 @@ _HOMES = {
     "Capabilities": "platforms.base",
     "Platform": "platforms.base",
     "RejectedRows": "frames.load",
+    "RetryBatch": "retry.batch",
+    "RetryPlan": "retry.plan",
     "Settings": "settings",
     "TaskQuery": "platforms.base",
+    "batches": "retry.execute",
     "build_lineage": "analysis.lineage",
     "connect": "connector",
     "disk_by_root": "analysis.disk",
     "disk_cost": "analysis.disk",
+    "execute": "retry.execute",
     "fingerprint": "frames.fingerprints",
     "group_failures": "analysis.failures",
     "load_attempts": "frames.load",
@@ -61,6 +75,9 @@ _HOMES = {
     "load_settings": "settings",
     "load_stages": "frames.load",
     "load_tasks": "frames.load",
+    "plan_retry": "retry.plan",
+    "resume": "retry.execute",
+    "verify_audit": "retry.execute",
 }
 
 

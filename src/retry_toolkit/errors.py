@@ -17,6 +17,8 @@ RetryToolkitError                 catches all of them
 ├── NotSent                       a write that provably never left this machine
 ├── UnclearOutcome                a write was sent, and no clear answer came back
 ├── ReadOnly                      this connection refuses everything that writes
+├── PlanRefused                   a selection that cannot be planned, or a plan that cannot be executed
+├── BatchBusy                     another process or thread runs this batch already
 ├── JournalError                  the local record of retries cannot be used, or does not allow this change
 └── Unsupported                   the platform lacks this capability
 """
@@ -180,6 +182,16 @@ class ReadOnly(RetryToolkitError):
     """This connection refuses everything that writes."""
 
     advice = "Connect without read_only=True, with a token that may act."
+
+
+class PlanRefused(RetryToolkitError):
+    """A selection that cannot be planned, or a plan that cannot be executed; nothing was sent."""
+
+
+class BatchBusy(RetryToolkitError):
+    """Another process or thread runs this batch already."""
+
+    advice = "Watch or stop it there; when that process has ended, resume the batch here."
 
 
 class JournalError(RetryToolkitError):

@@ -137,6 +137,67 @@ DISK: Columns = (
     Column("retention_until", "time", "until when its files are kept"),
 )
 
+PLAN: Columns = (
+    Column("task_id", "id", "task"),
+    Column("name", "text", "what its user called it"),
+    Column("verdict", "category", "ready or refused"),
+    Column("reason", "text", "why it is refused, in words"),
+    Column("action", "category", "stage (reset in place) or task (a new task)"),
+    Column("stage", "category", "name of the stage that is reset"),
+    Column("stages_kept", "text", "names of the stages whose results stay, in their order"),
+    Column("stages_after", "text", "names of the stages that run behind it"),
+    Column("attempt", "count", "retries so far: of the stage, or direct ones of the task"),
+    Column("retry_limit", "count", "retries of the stage that are allowed"),
+    Column("fingerprint", "category", "error with its variable parts removed"),
+    Column("input_bytes", "bytes", "input files that are copied"),
+    Column("free_bytes", "bytes", "free space where they go"),
+    Column("median_s", "seconds", "median duration of earlier retries of this fingerprint, from 5 on"),
+    Column("recovery_rate", "number", "share of earlier retries of this fingerprint that succeeded, from 5 on"),
+    Column("cases", "count", "earlier retries of this fingerprint that are known"),
+)
+
+RESULTS: Columns = (
+    Column("task_id", "id", "task"),
+    Column("state", "category", "what became of it: PLANNED, SENT, ACCEPTED, SUCCEEDED, FAILED_AGAIN, ..."),
+    Column("reason", "text", "what is known and what is not, in words"),
+    Column("detail", "text", "the platform's own words, or the error that it failed with again"),
+    Column("action", "category", "stage (reset in place) or task (a new task)"),
+    Column("stage", "category", "name of the stage that was reset"),
+    Column("attempt", "count", "retries before: of the stage, or direct ones of the task"),
+    Column("attempt_after", "count", "retries after it was accepted"),
+    Column("new_task_id", "id", "task that a whole retry made"),
+    Column("fingerprint", "category", "error before the retry, with its variable parts removed"),
+    Column("sent_at", "time", "when it was claimed for sending"),
+    Column("answered_at", "time", "when the answer, or its absence, was known"),
+    Column("settled_at", "time", "when nothing more was to come"),
+    Column("round", "count", "times that it was wanted anew, 1 for the first"),
+    Column("evidence_id", "id", "what is kept of the attempt that the retry erased"),
+    Column("op_id", "id", "name of the intent: of what, on what, at which attempt"),
+)
+
+BATCHES: Columns = (
+    Column("batch_id", "id", "batch"),
+    Column("created_at", "time", "begun"),
+    Column("created_by", "category", "who began it"),
+    Column("state", "category", "running, paused, cancelled or done"),
+    Column("unfinished", "flag", "whether something is still to be sent, read back or watched"),
+    Column("owner", "text", "process that runs it right now"),
+    Column("action", "category", "stage or task"),
+    Column("origin", "category", "platform"),
+    Column("total", "count", "items"),
+    Column("planned", "count", "not sent so far"),
+    Column("sent", "count", "sent, no answer so far"),
+    Column("accepted", "count", "accepted, not ended so far"),
+    Column("succeeded", "count", "succeeded"),
+    Column("failed_again", "count", "failed again"),
+    Column("cancelled", "count", "accepted, then cancelled on the platform"),
+    Column("rejected", "count", "refused by the platform, or never acted on"),
+    Column("not_sent", "count", "provably not sent"),
+    Column("unknown", "count", "sent, and no clear answer"),
+    Column("skipped", "count", "never sent, for a reason that the item tells"),
+    Column("plan_hash", "id", "plan that it executes"),
+)
+
 FRAMES: dict[str, Columns] = {
     "tasks": TASKS,
     "stages": STAGES,
@@ -144,4 +205,7 @@ FRAMES: dict[str, Columns] = {
     "logs": LOGS,
     "lineage": LINEAGE,
     "disk": DISK,
+    "plan": PLAN,
+    "results": RESULTS,
+    "batches": BATCHES,
 }

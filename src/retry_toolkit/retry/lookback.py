@@ -1,0 +1,128 @@
+"""Reading back what an unclear request did: reads, and calling a request off, which can never cause a retry."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+
+from retry_toolkit.errors import NotFound
+from retry_toolkit.platforms.base import Platform, Recalled, Remembering, TaskRecord
+from retry_toolkit.retry.classify import Verdict, unknown
+from retry_toolkit.retry.records import Intent, Item
+
+_LATE = "A request that was delayed on its way may still be acted on."
+_WHOSE = "by this request, or by somebody else at the same time, which this platform does not tell"
+
+
+def read_back(
+    platform: Platform, item: Item, *, known: AbstractSet[str] | None = None, call_off: bool = False
+) -> Verdict:
+    """What the platform shows of a request that was sent without a clear answer.
+
+    A platform that remembers keys tells what became of this very request. Elsewhere the attempt number, or a new retry,
+    shows that one was acted on; whose it was cannot be seen there, and the reason says so. That nothing is seen is no
+    proof that nothing will be: the item stays UNKNOWN.
+
+    Args:
+        platform: Where it was sent.
+        item: What was sent.
+        known: Of a whole retry: the retries that the task had just before, where they are known.
+        call_off: Ask a platform that remembers keys never to act on it, unless it has already.
+
+    Raises:
+        RetryToolkitError: The platform could not be read.
+    """
+    told = _told(platform, item, call_off=call_off)
+    if told is not None:
+        return _of_key(told, item.intent)
+    task = platform.task(item.task_id)
+    return reset_seen(item.intent, task) if item.intent.action == "stage" else retry_seen(item.intent, task, known)
+
+
+def confirm_new_task(platform: Platform, item: Item, new_task_id: str, known: AbstractSet[str]) -> Verdict:
+    """Whether the new task that an answer names is a retry of this one: a wrong id looks like any other.
+
+    Raises:
+        RetryToolkitError: The platform could not be read.
+    """
+    told = _told(platform, item, call_off=False)
+    if told is not None:
+        return _of_key(told, item.intent)
+    before = platform.task(item.task_id)
+    if new_task_id in before.retried_by and new_task_id not in known:
+        return _accepted(item.intent, new_task_id)
+    try:
+        new = platform.task(new_task_id)
+    except NotFound:
+        return unknown(f"The answer names the new task {new_task_id!r}, which does not exist.")
+    # Some platforms tell nothing of lineage; a task that is told to be an original is nobody's retry.
+    mine = new.parent_id == item.task_id or (new.parent_id is None and new.retry_count is None)
+    if mine and new_task_id not in known:
+        return _accepted(item.intent, new_task_id)
+    return unknown(f"The answer names the new task {new_task_id!r}, which is no retry of this one.")
+
+
+def reset_seen(intent: Intent, task: TaskRecord) -> Verdict:
+    """Whether the attempt number has moved."""
+    stage = next((stage for stage in task.stages if stage.stage_id == intent.stage_id), None)
+    if stage is None:
+        return unknown(f"The task does not show the stage {intent.stage!r} any more.")
+    if stage.retry_count <= intent.attempt:
+        return unknown(f"At {_now()} the attempt number of {intent.stage!r} was still {stage.retry_count}. {_LATE}")
+    return Verdict(
+        state="ACCEPTED",
+        reason=f"No clear answer came, but the attempt number moved to {stage.retry_count}: {_WHOSE}.",
+        attempt_after=stage.retry_count,
+    )
+
+
+def retry_seen(intent: Intent, task: TaskRecord, known: AbstractSet[str] | None) -> Verdict:
+    """Whether there is a new retry of the task; `known` are those from before, by default the first that it had."""
+    before = frozenset(task.retried_by[: intent.attempt]) if known is None else known
+    new = [task_id for task_id in task.retried_by if task_id not in before]
+    if not new:
+        return unknown(f"At {_now()} the task had no new retry. {_LATE}")
+    if len(new) > 1:
+        return unknown(f"The task has {len(new)} new retries, and which of them is this one cannot be told apart.")
+    return Verdict(
+        state="ACCEPTED",
+        reason=f"No clear answer came, but the task has a new retry: {_WHOSE}.",
+        attempt_after=intent.attempt + 1,
+        new_task_id=new[0],
+    )
+
+
+def _told(platform: Platform, item: Item, *, call_off: bool) -> Recalled | None:
+    """What the platform knows of the item's key, or None where it remembers none."""
+    if not isinstance(platform, Remembering):
+        return None
+    try:
+        told = platform.recall(item.key)
+        return platform.call_off(item.key) if call_off and told.state == "open" else told
+    except NotFound:
+        # An older one that does not tell.
+        return None
+
+
+def _of_key(told: Recalled, intent: Intent) -> Verdict:
+    match told.state:
+        case "done":
+            return _accepted(intent, told.new_task_id)
+        case "called_off":
+            reason = "The platform had not acted on it, and was asked never to: it can be planned again."
+            return Verdict(state="REJECTED", reason=reason)
+        case _:
+            return unknown(f"At {_now()} the platform had not acted on this request. {_LATE}")
+
+
+def _accepted(intent: Intent, new_task_id: str | None) -> Verdict:
+    return Verdict(
+        state="ACCEPTED",
+        reason="The platform shows that it acted on this request.",
+        attempt_after=intent.attempt + 1,
+        new_task_id=new_task_id,
+    )
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%H:%M:%S} UTC"
