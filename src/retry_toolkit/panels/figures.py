@@ -8,7 +8,7 @@ from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.query import ACTIVE, Filters
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
-from retry_toolkit.panels.widgets.markup import Child, Node, el
+from retry_toolkit.panels.widgets.markup import Node, el
 from retry_toolkit.text import MISSING, Texts
 
 _SETS: Final[dict[str, dict[str, Any]]] = {
@@ -60,18 +60,19 @@ class FiguresView:
         cost = self._desk.disk.cost
         return MISSING if cost is None else texts.size(cost.total)
 
-    def _disk_note(self, texts: Texts) -> Child:
+    def _disk_note(self, texts: Texts) -> str | None:
         cost = self._desk.disk.cost
         if not self._desk.disk.supported:
             return texts("figures.disk_unsupported")
         return texts("figures.disk_unknown", n=cost.unknown) if cost is not None and cost.unknown else None
 
 
-def _card(texts: Texts, name: str, value: str, shown: bool | None, note: Child = None) -> Node:
+def _card(texts: Texts, name: str, value: str, shown: bool | None, note: str | None = None) -> Node:
+    title, small = texts(f"figures.{name}"), note or texts(f"figures.{name}_note")
     parts = (
-        el("span", texts(f"figures.{name}"), cls=f"fd-figure-name fd-figure-{name}"),
+        el("span", title, cls="fd-figure-name"),
         el("span", value, cls="fd-figure-value"),
-        el("span", note or texts(f"figures.{name}_note"), cls="fd-figure-note"),
+        el("span", small, cls="fd-figure-note"),
     )
     if shown is None:
         return el("div", *parts, cls="fd-figure", data_key=name)
@@ -83,5 +84,6 @@ def _card(texts: Texts, name: str, value: str, shown: bool | None, note: Child =
         data_key=name,
         data_action="filter",
         data_value=name,
+        aria_label=f"{title}: {value} {small}",
         aria_pressed="true" if shown else "false",
     )
