@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from retry_toolkit.analysis.lineage import build_lineage, load_lineage
     from retry_toolkit.connector import connect
     from retry_toolkit.frames.fingerprints import fingerprint
-    from retry_toolkit.frames.load import RejectedRows, load_attempts, load_logs, load_stages, load_tasks
+    from retry_toolkit.frames.load import RejectedRows, load_logs, load_stages, load_tasks
     from retry_toolkit.platforms.base import Capabilities, Platform, TaskQuery
+    from retry_toolkit.retry.attempts import load_attempts
     from retry_toolkit.retry.batch import RetryBatch
     from retry_toolkit.retry.execute import batches, execute, resume, verify_audit
     from retry_toolkit.retry.plan import RetryPlan, plan_retry
@@ -68,7 +69,7 @@ _HOMES = {
     "execute": "retry.execute",
     "fingerprint": "frames.fingerprints",
     "group_failures": "analysis.failures",
-    "load_attempts": "frames.load",
+    "load_attempts": "retry.attempts",
     "load_disk": "analysis.disk",
     "load_lineage": "analysis.lineage",
     "load_logs": "frames.load",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar, get_args
+from typing import Protocol, TypeVar, get_args
 
 import pandas as pd
 
@@ -16,9 +16,10 @@ from retry_toolkit.frames.build import attempts_frame, logs_frame, stages_frame,
 from retry_toolkit.frames.describe import describes
 from retry_toolkit.frames.progress import progress_bar
 from retry_toolkit.frames.schema import ATTEMPTS, LOGS, STAGES, TASKS
-from retry_toolkit.platforms.base import Platform, Rejected, Status, TaskFiles, TaskQuery, TaskRecord
+from retry_toolkit.platforms.base import AttemptRecord, Platform, Rejected, Status, TaskFiles, TaskQuery, TaskRecord
 
 __all__ = [
+    "AttemptSource",
     "Moment",
     "RejectedRows",
     "TaskSet",
@@ -44,6 +45,13 @@ IN_FLIGHT = 4
 """Requests for single tasks that run at a time."""
 
 T = TypeVar("T")
+
+
+class AttemptSource(Protocol):
+    """Where attempts are kept that a platform may have erased."""
+
+    def attempts(self, origin: str, task_id: str) -> tuple[AttemptRecord, ...]:
+        """Every attempt of a task that was kept."""
 
 
 class RejectedRows(UserWarning):
@@ -139,7 +147,9 @@ def load_stages(
 
 
 @describes(ATTEMPTS)
-def load_attempts(platform: Platform, tasks: Tasks | None = None, *, progress: bool = True) -> pd.DataFrame:
+def load_attempts(
+    platform: Platform, tasks: Tasks | None = None, *, evidence: AttemptSource | None = None, progress: bool = True
+) -> pd.DataFrame:
     """Attempts that the platform still knows, one row each; tasks in the order given, then by stage and attempt.
 
     A platform that keeps no attempts (`capabilities.keeps_attempts`) knows the latest of each stage only.
@@ -147,6 +157,7 @@ def load_attempts(platform: Platform, tasks: Tasks | None = None, *, progress: b
     Args:
         platform: Where to read, from `connect()`.
         tasks: Whose attempts: a frame with `task_id`, ids, or records; None for all tasks. One request a task.
+        evidence: What was kept of attempts that the platform does not know any more; their `source` says so.
         progress: Show a bar when the load takes longer than half a second.
 
     Returns:
@@ -159,7 +170,9 @@ def load_attempts(platform: Platform, tasks: Tasks | None = None, *, progress: b
     Source: `GET /api/v1/tasks/{id}/attempts` (embedded), else the stages of `GET /api/v1/tasks/{id}`.
     """
     ids = task_ids(read_tasks(platform, progress=progress).tasks if tasks is None else tasks)
-    found, rejected = _each(ids, platform.attempts, what="attempts", progress=progress)
+    found, rejected = _each(
+        ids, lambda task_id: _attempts(platform, evidence, task_id), what="attempts", progress=progress
+    )
     return _noted(attempts_frame(attempt for attempts in found for attempt in attempts), rejected)
 
 
@@ -211,6 +224,22 @@ def task_ids(tasks: Tasks) -> tuple[str, ...]:
     if isinstance(tasks, str):
         raise TypeError("Give a list of ids, not one id as text.")
     return tuple(dict.fromkeys(task.task_id if isinstance(task, TaskRecord) else task for task in tasks))
+
+
+def _attempts(platform: Platform, evidence: AttemptSource | None, task_id: str) -> tuple[AttemptRecord, ...]:
+    """What the platform knows, and what was kept of the rest; stages in the platform's order, attempts in theirs."""
+    kept = evidence.attempts(platform.origin, task_id) if evidence is not None else ()
+    try:
+        known = platform.attempts(task_id)
+    except NotFound:
+        if not kept:
+            raise
+        known = ()  # the task is gone, its evidence is not
+    if not kept:
+        return known
+    order = {stage_id: at for at, stage_id in enumerate(dict.fromkeys(each.stage_id for each in (*known, *kept)))}
+    every = {(each.stage_id, each.attempt): each for each in (*kept, *known)}
+    return tuple(sorted(every.values(), key=lambda each: (order[each.stage_id], each.attempt)))
 
 
 def _records(platform: Platform, tasks: Tasks, *, progress: bool) -> TaskSet:

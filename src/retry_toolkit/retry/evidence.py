@@ -19,6 +19,7 @@ from retry_toolkit.retry.evidence_text import attempts_of, log_chunks, logs_of, 
 from retry_toolkit.retry.records import digest
 from retry_toolkit.sqlite import SqliteFile, locked, mark, recognise
 
+EVIDENCE = "evidence.db"
 APPLICATION_ID = 0x52544531  # "RTE1": what `file` and SQLite show for evidence of ours
 SCHEMA_VERSION = 1
 
@@ -67,7 +68,7 @@ class Evidence:
         except OSError as error:
             raise JournalError(f"{home} cannot be made: {error.strerror}.", advice="Check its parents.") from error
         with locked(home / "evidence.lock"):  # one process at a time makes the file
-            evidence = cls(SqliteFile.open(home / "evidence.db", driver=driver))
+            evidence = cls(SqliteFile.open(home / EVIDENCE, driver=driver))
             try:
                 evidence._make()
                 if keep_days is not None:
