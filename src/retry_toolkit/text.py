@@ -22,6 +22,7 @@ MISSING: Final = "–"
 _LANGUAGE_VARIABLES = ("HTTP_ACCEPT_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _BYTE_STEP = 1000
 _UNROUNDED_BELOW = 10
+_MILLISECONDS_BELOW = 0.1
 _MINUTE_S = 60
 _HOUR_S = 3600
 
@@ -97,9 +98,11 @@ class Texts:
         return self(key, n=1) if key in self._table else value
 
     def duration(self, seconds: float | None) -> str:
-        """A running time, such as `1.2 s`, `3 min 05 s` or `2 h 10 min`."""
+        """A running time, such as `40 ms`, `1.2 s`, `3 min 05 s` or `2 h 10 min`."""
         if seconds is None:
             return MISSING
+        if 0 < seconds < _MILLISECONDS_BELOW:
+            return self("unit.milliseconds", ms=max(round(seconds * 1000), 1))
         if seconds < _UNROUNDED_BELOW:
             return self("unit.seconds", s=f"{max(seconds, 0):.1f}")
         whole = round(seconds)

@@ -207,6 +207,7 @@ def _origin_node(texts: Texts, task: TaskRecord) -> Child:
                 "span",
                 texts("lineage.retry_of", parent=""),
                 button(task.parent_id, action="open", value=task.parent_id),
+                f" · {texts('lineage.retry_number', n=task.retry_count)}" if task.retry_count else None,
             )
         )
     if task.retried_by:

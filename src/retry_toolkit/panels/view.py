@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from traitlets import HasTraits
 
@@ -12,6 +13,8 @@ from retry_toolkit.panels.state.session import Session
 from retry_toolkit.panels.widgets.markup import Child, Node, el
 from retry_toolkit.platforms.base import StageRecord
 from retry_toolkit.text import MISSING, Texts
+
+_LOOKED_AT: Final = 4000
 
 
 def redraw(draw: Callable[[], None], *watched: tuple[HasTraits, list[str]]) -> None:
@@ -54,11 +57,17 @@ def retries_text(texts: Texts, retry_count: int | None, retry_limit: int | None)
 
 
 def one_line(text: str | None, limit: int) -> str:
-    """The line of an error that says most (of a traceback the last one), cut to `limit` characters."""
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    """What an error says in one line, cut to `limit` characters: of a traceback the last line, else the first.
+
+    A first line that is only a heading is followed by the next.
+    """
+    # Errors can be megabytes, and every row of a page asks.
+    traceback = (text or "").lstrip().startswith("Traceback")
+    part = (text or "")[-_LOOKED_AT:] if traceback else (text or "").lstrip()[:_LOOKED_AT]
+    lines = [line.strip() for line in part.splitlines() if line.strip()]
     if not lines:
         return ""
-    line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    line = lines[-1] if traceback else " ".join(lines[: 2 if lines[0].endswith((":", "：")) else 1])
     return clipped("".join(char if char.isprintable() else " " for char in line), limit)
 
 
