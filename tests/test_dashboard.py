@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pydantic import SecretStr
 
@@ -22,6 +25,8 @@ from retry_toolkit.dashboard import (
     wait_until_ready,
 )
 from retry_toolkit.settings import Settings
+from tests.browser.processes import clean_environment
+from tests.live import free_port
 
 
 def make_settings(home: Path, **given: Any) -> Settings:
@@ -134,3 +139,38 @@ def test_the_published_settings_are_the_careful_ones() -> None:
     assert "http" not in policy
     assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
     assert "'unsafe-eval'" not in policy
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_the_dashboard_stops_with_its_command(tmp_path: Path, number: signal.Signals) -> None:
+    """`retry-toolkit dashboard` says where it is; however it is told to stop, nothing of it stays."""
+    command = [sys.executable, "-m", "retry_toolkit", "dashboard", "--port", str(free_port())]
+    process = subprocess.Popen(command, env=clean_environment(tmp_path), stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline().strip() == f"http://127.0.0.1:{command[-1]}/"
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(number)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    assert children
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    """Another program on the port is one clear line with what to do, and no stack."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "retry_toolkit", "dashboard", "--port", str(port)]
+        run = subprocess.run(
+            command, env=clean_environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
+        )
+    assert run.returncode != 0
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert str(port) in run.stderr
+    assert "RETRY_TOOLKIT_DASHBOARD_PORT" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from retry_toolkit.errors import SettingsError
+from retry_toolkit.ports import check_port
 from retry_toolkit.settings import Settings
-from retry_toolkit.up import check_disk, check_port
+from retry_toolkit.up import check_disk
 
 
 def free_port() -> int:

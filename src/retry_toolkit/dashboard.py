@@ -9,12 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from retry_toolkit.errors import RetryToolkitError, SettingsError
+from retry_toolkit.ports import check_port
 from retry_toolkit.settings import Settings
 
 HOST = "127.0.0.1"
@@ -146,7 +148,7 @@ def wait_until_ready(
         if (code := process.poll()) is not None:
             raise DashboardError(
                 f"The dashboard ended by itself with exit code {code}.",
-                advice=f"Its last lines are above; is port {settings.dashboard_port} taken?",
+                advice="Its last lines are above.",
             )
         if time.monotonic() > deadline:
             raise DashboardError(f"The dashboard did not answer within {timeout_s:.0f} s.", advice="Try again.")
@@ -165,7 +167,7 @@ def stop_dashboard(process: subprocess.Popen[bytes]) -> None:
 
 
 def run_dashboard(settings: Settings, *, ready: Callable[[str], None] = print) -> int:
-    """Run the dashboard in the foreground until it ends or Ctrl-C; returns its exit code.
+    """Run the dashboard in the foreground until it ends or is told to stop; returns its exit code, 0 when told.
 
     Args:
         settings: What to show, and on which port.
@@ -173,8 +175,9 @@ def run_dashboard(settings: Settings, *, ready: Callable[[str], None] = print) -
 
     Raises:
         DashboardError: The dashboard did not come up.
-        SettingsError: Voilà is not installed.
+        SettingsError: The port is taken, or Voilà is not installed.
     """
+    check_port(HOST, settings.dashboard_port, "DASHBOARD_PORT")
     process = subprocess.Popen(  # noqa: S603 - our own command line
         dashboard_command(settings),
         env=dashboard_environment(settings),
@@ -183,10 +186,23 @@ def run_dashboard(settings: Settings, *, ready: Callable[[str], None] = print) -
         start_new_session=True,
     )
     try:
-        wait_until_ready(settings, process)
-        ready(dashboard_url(settings))
-        return process.wait()
+        with _interrupted_by_signals():
+            wait_until_ready(settings, process)
+            ready(dashboard_url(settings))
+            return process.wait()
     except KeyboardInterrupt:
         return 0
     finally:
         stop_dashboard(process)
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Let the other signals that ask to stop arrive as Ctrl-C does: each stops Voilà with its kernels."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

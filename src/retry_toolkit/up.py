@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from retry_toolkit.dashboard import dashboard_answers, dashboard_command, dashboard_environment, dashboard_url
 from retry_toolkit.errors import RetryToolkitError, SettingsError
+from retry_toolkit.ports import check_port
 from retry_toolkit.settings import Settings
 
 Say = Callable[[str], None]
@@ -144,21 +144,6 @@ def platform_command(settings: Settings, *, demo: bool) -> list[str]:
     for path in settings.pipelines:
         command += ["--pipelines", str(path)]
     return [*command, "--demo"] if demo else command
-
-
-def check_port(host: str, port: int, setting: str) -> None:
-    """Refuse a port that something else uses, before anything is started."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As servers do: a port in TIME_WAIT after a stop is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SettingsError(
-                f"Port {port} on {host} cannot be used: {error.strerror}.",
-                advice=f"Stop what uses it, or choose another: RETRY_TOOLKIT_{setting}=<port>.",
-            ) from error
 
 
 def _free_bytes(path: Path) -> int:

@@ -21,7 +21,7 @@ OFFLINE = (
     "--no-first-run",
 )
 INSIDE = frozenset({"data", "blob", "about"})
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 30_000
 OUTPUT = Path(__file__).parents[2] / "test-output" / "browser"
 
 

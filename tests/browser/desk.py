@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Locator, Page, expect
 
 # A cold kernel on a busy machine loads pandas before the first row is there.
-FIRST_ROWS_MS = 40_000
+FIRST_ROWS_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
