@@ -210,6 +210,20 @@ def test_a_refused_journal_stays_as_it_was(home: Path, killed: Killed) -> None:
     assert _outcome(home, killed) == "whole"
 
 
+def test_an_index_that_lost_an_intent_is_refused(home: Path, killed: Killed) -> None:
+    """One digit of an op_id in the unique index alone: every row can be read, and the intent could be planned twice."""
+    whole = _merged(killed.files)
+    pages = [whole[MAIN][at : at + PAGE] for at in range(0, len(whole[MAIN]), PAGE)]
+    name = op(3).encode()
+    leaf_of_an_index = b"\x0a"
+    hits = [at for at, page in enumerate(pages) if page.startswith(leaf_of_an_index) and name in page]
+    assert len(hits) == 1
+    pages[hits[0]] = pages[hits[0]].replace(name, name[:-1] + (b"0" if name[-1:] != b"0" else b"1"))
+    _write(home, whole | {MAIN: b"".join(pages)})
+    with pytest.raises(JournalError, match="missing from index one_current_item"):
+        Journal.open(home)
+
+
 def test_a_lost_anchor_step_is_taken_up_again(home: Path, killed: Killed) -> None:
     """A process that died before it moved the anchor refuses nothing, and the next opening moves it."""
     _write(home, killed.files | {ANCHOR: killed.stale[ANCHOR]})
