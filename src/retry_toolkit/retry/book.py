@@ -50,10 +50,12 @@ class Book:
         self._journal = journal
 
     def reread_all(self, journal: Journal) -> None:
-        """Read the batch and every item anew."""
+        """Read the batch and every item anew; what read-backs showed of an unclear one is still said of it."""
         self.row = journal.batch(self.row.batch_id) or self.row
         for item in journal.items(self.row.batch_id):
-            self.keep(item)
+            known = self._items[item.position]
+            same = (item.state, item.round) == (known.state, known.round)
+            self.keep(replace(item, reason=known.reason) if same and item.state == "UNKNOWN" else item)
 
     def move(self, state: BatchState, journal: Journal, *, reason: str = "") -> None:
         """Put the batch into another state; one that is over stays so."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from retry_toolkit.frames.fingerprints import fingerprint
+from retry_toolkit.frames.fingerprints import fingerprints
 from retry_toolkit.platforms.base import Platform
 from retry_toolkit.retry.agenda import Agenda
 from retry_toolkit.retry.archive import Opened
@@ -45,7 +45,7 @@ def prepare_run(
     return Runner(
         platform=platform,
         book=book,
-        sender=Sender(platform, book, opened.evidence),
+        sender=Sender(platform, book, opened.evidence, timing),
         agenda=agenda,
         workers=options.concurrency + READERS,
         changed=changed,
@@ -60,9 +60,10 @@ def chunk_size(platform: Platform, action: Action) -> int:
     return CHUNK if can.max_batch is None else min(CHUNK, can.max_batch)
 
 
-def _fill(agenda: Agenda, items: Iterable[Item]) -> None:
+def _fill(agenda: Agenda, items: Sequence[Item]) -> None:
     now = time.monotonic()
-    for item in items:
-        again = fingerprint(item.detail) if item.state == "FAILED_AGAIN" else None
-        agenda.add(item.op_id, item.state, item.intent.fingerprint, now, again)
+    # All at once: one at a time would take milliseconds each, and a batch may have thousands.
+    again = fingerprints(item.detail if item.state == "FAILED_AGAIN" else None for item in items).to_pylist()
+    for item, error in zip(items, again, strict=True):
+        agenda.add(item.op_id, item.state, item.intent.fingerprint, now, error)
     agenda.start()

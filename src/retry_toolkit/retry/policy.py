@@ -32,6 +32,7 @@ class Timing:
     """Waits, in seconds, and how often something is tried.
 
     Attributes:
+        confirm_after_s: Waits before each look by which an answer is confirmed that is not believed at once.
         resend_first_s, resends: What was provably not sent goes again so many times, after a doubling wait.
         look_first_s, look_longest_s, looks: Read-backs of what is unclear, at doubling intervals.
         misses: Reads of one item that may fail one after the other before it is left as it is.
@@ -42,6 +43,7 @@ class Timing:
             counts up to the longest.
     """
 
+    confirm_after_s: tuple[float, ...] = (0.0, 0.2, 0.8)
     resend_first_s: float = 1.0
     resends: int = 4
     look_first_s: float = 0.5

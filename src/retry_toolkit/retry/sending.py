@@ -24,14 +24,11 @@ from retry_toolkit.retry import judge
 from retry_toolkit.retry.classify import Outcome, Verdict, classify, unknown
 from retry_toolkit.retry.evidence import Evidence
 from retry_toolkit.retry.lookback import confirm_new_task, read_back
+from retry_toolkit.retry.policy import Timing
 from retry_toolkit.retry.records import Item
 from retry_toolkit.retry.states import SENDABLE
 
 T = TypeVar("T")
-
-CONFIRM_AFTER_S = (0.0, 0.2, 0.8)
-"""Waits before each look by which an answer that is not believed at once is confirmed, in seconds."""
-
 
 class Claims(Protocol):
     """What sending needs of the journal; `Book` has it."""
@@ -69,22 +66,21 @@ class Sender:
     Args:
         platform: Where to.
         claims: The journal, seen from one batch.
-        evidence: Where reports are kept before a stage retry erases them; None keeps nothing.
-        pause: Waits so many seconds.
+        evidence: Where reports are kept before a stage retry erases them.
+        timing: Waits.
     """
 
     def __init__(
         self,
         platform: Platform,
         claims: Claims,
-        evidence: Evidence | None,
-        *,
-        pause: Callable[[float], None] = time.sleep,
+        evidence: Evidence,
+        timing: Timing,
     ) -> None:
         self._platform = platform
         self._claims = claims
         self._evidence = evidence
-        self._pause = pause
+        self._timing = timing
         self._known: dict[str, frozenset[str]] = {}
 
     def known_retries(self, op_id: str) -> frozenset[str] | None:
@@ -126,7 +122,7 @@ class Sender:
 
     def _keep(self, item: Item, task: TaskRecord) -> str | None:
         """The id of what is kept; a whole retry erases nothing."""
-        if self._evidence is None or item.intent.action == "task":
+        if item.intent.action == "task":
             return None
         return self._evidence.save(task, self._logs(task), origin=self._platform.origin)
 
@@ -207,8 +203,8 @@ class Sender:
         the first one was acted on.
         """
         seen = unknown("The platform answered, but could not be looked at afterwards.", verdict.detail)
-        for wait in CONFIRM_AFTER_S:
-            self._pause(wait)
+        for wait in self._timing.confirm_after_s:
+            time.sleep(wait)
             try:
                 seen = self._look(item, verdict)
             except RetryToolkitError:
