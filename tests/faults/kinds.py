@@ -121,7 +121,7 @@ class Schedule:
         self._kinds = tuple(kinds)
         self._seen: defaultdict[tuple[str, str, bytes], int] = defaultdict(int)
         self._lock = threading.Lock()
-        self._over = False
+        self._paused = False
 
     def __repr__(self) -> str:
         return f"Schedule(seed={self.seed})"
@@ -132,16 +132,21 @@ class Schedule:
         with self._lock:
             self._seen[name] += 1
             chance = random.Random(f"{self.seed} {self._seen[name]} {name}")
-            if self._over or chance.random() >= self._shares[call.writes]:
+            if self._paused or chance.random() >= self._shares[call.writes]:
                 return None
             fault = self._choose(chance)
             self.fired[fault.kind] += 1
             return fault
 
-    def stop(self) -> None:
+    def pause(self) -> None:
         """From now on nothing goes wrong."""
         with self._lock:
-            self._over = True
+            self._paused = True
+
+    def go_on(self) -> None:
+        """From now on things go wrong again."""
+        with self._lock:
+            self._paused = False
 
     def _choose(self, chance: random.Random) -> Fault:
         kind = chance.choice(self._kinds)

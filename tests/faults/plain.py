@@ -1,6 +1,6 @@
 """The two plain dialects in process, without keys and attempt checks: what most platforms can do, as fast as it goes.
 
-Each keeps a ledger of what it did. Time is counted in looks at a task: what was retried has ended at the second look.
+Each keeps a ledger of what it did. Time is counted in looks at a task: what was retried has ended when somebody looks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from zlib import crc32
 from tests.faults.kinds import Call, Reply
 from tests.faults.oracle import Act, fails
 
-LOOKS_UNTIL_OVER = 2
 LIMIT = 3
 NOT_FOUND = Reply(status=404, body=b'{"detail": "Task not found"}')
 
@@ -27,14 +26,11 @@ class _Job:
     id: str
     status: str = "failed"
     attempt: int = 0
-    looks: int = 0
 
-    def look(self) -> None:
-        """Time passes."""
+    def end(self) -> None:
+        """Time passes: what was retried is over."""
         if self.status == "pending":
-            self.looks += 1
-            if self.looks >= LOOKS_UNTIL_OVER:
-                self.status = "failed" if fails(self.id, self.attempt) else "completed"
+            self.status = "failed" if fails(self.id, self.attempt) else "completed"
 
 
 class PlainPipeline:
@@ -57,12 +53,15 @@ class PlainPipeline:
             case "POST", ("tasks", task_id, "retry-from-stage"):
                 return self._retry_stage(task_id, call.json()["stage_id"])
             case "GET", ("tasks", task_id) if task_id in self._jobs:
-                self._jobs[task_id].look()
-                return _ok(_task(self._jobs[task_id]))
+                return self._look(self._jobs[task_id])
             case "GET", ("tasks" | "task-logs" | "templates",):
                 return _ok({"items": [], "total": 0, "page": 1, "page_size": 50})
             case _:
                 return NOT_FOUND
+
+    def _look(self, job: _Job) -> Reply:
+        job.end()
+        return _ok(_task(job))
 
     def _retry_stage(self, task_id: str, stage_id: str) -> Reply:
         job = self._jobs.get(task_id)
@@ -89,7 +88,7 @@ class PlainPipeline:
 
     def _reset(self, job: _Job) -> None:
         self.ledger.append(Act(task_id=job.id, attempt=job.attempt))
-        job.status, job.attempt, job.looks = "pending", job.attempt + 1, 0
+        job.status, job.attempt = "pending", job.attempt + 1
 
 
 class PlainQueue:
@@ -112,12 +111,15 @@ class PlainQueue:
             case "POST", ("tasks", task_id, "retry") if task_id in self._jobs:
                 return self._retry(self._jobs[task_id])
             case "GET", ("tasks", task_id) | ("tasks", task_id, "detail") if task_id in self._jobs:
-                self._jobs[task_id].look()
-                return _ok(self._row(self._jobs[task_id]))
+                return self._look(self._jobs[task_id])
             case "GET", ("tasks",):
                 return _ok({"items": [], "total": 0, "page": 1, "page_size": 10})
             case _:
                 return NOT_FOUND
+
+    def _look(self, job: _Job) -> Reply:
+        job.end()
+        return _ok(self._row(job))
 
     def _retry(self, old: _Job) -> Reply:
         if old.status == "pending":
@@ -151,7 +153,7 @@ def _refusal(job: _Job) -> str | None:
 
 
 def _stage_id(job: _Job) -> str:
-    return f"{job.id}-s2"
+    return f"{job.id}-check"
 
 
 def _task(job: _Job) -> dict[str, Any]:
@@ -165,17 +167,17 @@ def _task(job: _Job) -> dict[str, Any]:
         "completed_at": "2026-11-22T09:29:41.173305" if failed else None,
         "template_id": "daily",
         "stages": [
-            _stage(job, "load", 1, "completed", 0),
-            _stage(job, "check", 2, job.status, job.attempt),
-            _stage(job, "finish", 3, after, 0),
+            _stage(job, "load", "completed", 0),
+            _stage(job, "check", job.status, job.attempt),
+            _stage(job, "finish", after, 0),
         ],
     }
 
 
-def _stage(job: _Job, name: str, number: int, status: str, retry_count: int) -> dict[str, Any]:
+def _stage(job: _Job, name: str, status: str, retry_count: int) -> dict[str, Any]:
     failed = status == "failed"
     return {
-        "id": f"{job.id}-s{number}",
+        "id": f"{job.id}-{name}",
         "task_id": job.id,
         "stage_name": name,
         "agent_role": "tester",

@@ -13,8 +13,8 @@ from retry_toolkit.retry.records import Intent, Item
 from tests.faults.kinds import Call
 from tests.faults.oracle import Act, Findings, fails, judge
 
-WORKS = next(f"t{number}" for number in range(20) if not fails(f"t{number}", 1))
-BREAKS = next(f"t{number}" for number in range(20) if fails(f"t{number}", 1))
+WORKS = next(f"t{number}" for number in range(99) if not fails(f"t{number}", 1))
+BREAKS = next(f"t{number}" for number in range(99) if fails(f"t{number}", 1))
 
 
 def item(task_id: str = WORKS, state: Any = "ACCEPTED", **fields: Any) -> Item:

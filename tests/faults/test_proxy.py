@@ -111,7 +111,7 @@ def test_without_faults_everything_passes(still: StillPlatform) -> None:
     """A proxy that has nothing to break changes nothing, for stages, batches and whole tasks."""
     first, second, third = (task_ids(100)[next(_numbers)] for _ in range(3))
     schedule = Schedule(1, writes=1.0, reads=1.0, kinds=ARRIVING)
-    schedule.stop()
+    schedule.pause()
     with FaultProxy(still.url, schedule) as proxy, connected(proxy.url, bounds=Bounds()) as client:
         assert client.retry_stage(first, stage_id(first), idempotency_key="a").task.task_id == first
         assert client.retry_batch([second], item_keys={second: "b"}).accepted == 1
