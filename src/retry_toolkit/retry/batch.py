@@ -47,7 +47,6 @@ class RetryBatch:
         platform: Platform,
         archive: Archive,
         *,
-        items: tuple[Item, ...],
         actor: str,
         timing: Timing,
     ) -> None:
@@ -56,7 +55,7 @@ class RetryBatch:
         self._actor = actor
         self._timing = timing
         self._options = Options.read(row.options)
-        self._book = Book(row, items, actor=actor)
+        self._book = Book(row, actor=actor)
         self._progress: Progress = NoProgress()
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()
@@ -202,8 +201,8 @@ class RetryBatch:
         op_id = self._unclear(task_id).op_id
         with self._archive.open() as opened:
             resolved = opened.journal.mark_resolved(op_id, outcome, actor=self._actor, note=note)
-            self._book.reread_all(opened.journal)
-        self._revisit(resolved)
+            self._book.row = opened.journal.batch(self.id) or self._book.row
+        self._revisit(self._book.keep(resolved))
 
     def send_again(self, task_id: str, *, typed: str) -> None:
         """Send an unclear item once more, at the risk of doing it twice: only when its task's id was typed.
@@ -216,8 +215,8 @@ class RetryBatch:
         op_id = self._unclear(task_id).op_id
         with self._archive.open() as opened:
             planned = opened.journal.resend_unknown(op_id, typed_task_id=typed, actor=self._actor)
-            self._book.reread_all(opened.journal)
-        self._revisit(planned)
+            self._book.row = opened.journal.batch(self.id) or self._book.row
+        self._revisit(self._book.keep(planned))
 
     def launch(self, opened: Opened, progress: Progress | None = None) -> None:
         """Begin to run it in a thread; what was opened is closed when the run ends.
@@ -255,7 +254,6 @@ class RetryBatch:
     def _prepare(self, opened: Opened, lease: Lease) -> Runner:
         opened.journal.recover(lease, actor=self._actor)
         self._book.attach(opened.journal)
-        self._book.reread_all(opened.journal)
         if self._platform.read_only and self.buckets["PLANNED"]:
             raise ReadOnly("This connection is read-only: nothing can be sent through it.")
         self._book.move("running", opened.journal)

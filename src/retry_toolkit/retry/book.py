@@ -18,20 +18,18 @@ class Book:
     """One batch of a journal; safe to use from several threads.
 
     Args:
-        row: The batch.
-        items: Its items as they are now.
+        row: The batch; its items are read by `attach`.
         actor: In whose name it is changed.
     """
 
-    def __init__(self, row: BatchRow, items: Sequence[Item], *, actor: str) -> None:
+    def __init__(self, row: BatchRow, *, actor: str) -> None:
         self.row = row
         self.actor = actor
         self._lock = threading.Lock()
-        self._items = list(items)
-        self._counts = Counter(item.state for item in items)
+        self._items: list[Item] = []
+        self._positions: dict[str, int] = {}
+        self._counts: Counter[State] = Counter()
         self._journal: Journal | None = None
-        # One that is SKIPPED because its intent is taken has the name of the one that took it.
-        self._positions = {item.op_id: place for place, item in enumerate(items) if item.state != "SKIPPED"}
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -46,23 +44,28 @@ class Book:
             return {state: self._counts[state] for state in STATES}
 
     def attach(self, journal: Journal) -> None:
-        """Write to this journal from now on."""
+        """Write to this journal from now on, after reading the batch and every item from it."""
         self._journal = journal
-
-    def reread_all(self, journal: Journal) -> None:
-        """Read the batch and every item anew; what read-backs showed of an unclear one is still said of it."""
         self.row = journal.batch(self.row.batch_id) or self.row
-        for item in journal.items(self.row.batch_id):
-            known = self._items[item.position]
-            same = (item.state, item.round) == (known.state, known.round)
-            self.keep(replace(item, reason=known.reason) if same and item.state == "UNKNOWN" else item)
+        items = journal.items(self.row.batch_id)
+        with self._lock:
+            self._items = items
+            self._counts = Counter(item.state for item in items)
+            # One that is SKIPPED because its intent is taken has the name of the one that took it.
+            self._positions = {item.op_id: item.position for item in items if item.state != "SKIPPED"}
 
     def move(self, state: BatchState, journal: Journal, *, reason: str = "") -> None:
         """Put the batch into another state; one that is over stays so."""
-        batch = journal.batch(self.row.batch_id)
-        if batch is not None and batch.state in {"running", "paused"}:
-            journal.set_batch_state(batch.batch_id, state, actor=self.actor, reason=reason)
-        self.reread_all(journal)
+        batch = journal.batch(self.row.batch_id) or self.row
+        if batch.state in {"running", "paused"}:
+            batch = journal.set_batch_state(batch.batch_id, state, actor=self.actor, reason=reason)
+        self.row = batch
+        if state == "cancelled":
+            # Others settle meanwhile: only what was never sent is read anew.
+            known = self.items
+            for item in journal.items(batch.batch_id, states=["SKIPPED"]):
+                if known[item.position].state == "PLANNED":
+                    self.keep(item)
 
     def item(self, op_id: str) -> Item:
         """One item that is not SKIPPED from the start."""

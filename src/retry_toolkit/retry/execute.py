@@ -77,7 +77,7 @@ def execute(
             options=options.values(),
             platform_identity=_identity(target),
         )
-        batch = _batch_of(row, target, archive, opened, actor=actor, timing=timing)
+        batch = RetryBatch(row, target, archive, actor=actor, timing=timing)
         stack.pop_all()
     return _begin(batch, opened, progress=progress, wait=wait, on_change=on_change)
 
@@ -117,7 +117,7 @@ def resume(
     with ExitStack() as stack:
         opened = stack.enter_context(archive.open())
         row = _row_of(opened.journal, batch_id, platform)
-        batch = _batch_of(row, platform, archive, opened, actor=actor, timing=timing)
+        batch = RetryBatch(row, platform, archive, actor=actor, timing=timing)
         stack.pop_all()
     return _begin(batch, opened, progress=progress, wait=wait, on_change=on_change)
 
@@ -174,13 +174,6 @@ def _row_of(journal: Journal, batch_id: str, platform: Platform) -> BatchRow:
     if row.origin != platform.origin:
         raise PlanRefused(f"Batch {batch_id} is for {row.origin}, not for {platform.origin}.")
     return row
-
-
-def _batch_of(
-    row: BatchRow, platform: Platform, archive: Archive, opened: Opened, *, actor: str, timing: Timing
-) -> RetryBatch:
-    items = tuple(opened.journal.items(row.batch_id))
-    return RetryBatch(row, platform, archive, items=items, actor=actor, timing=timing)
 
 
 def _begin(

@@ -93,15 +93,22 @@ def retry_seen(intent: Intent, task: TaskRecord, known: AbstractSet[str] | None)
 
 
 def _told(platform: Platform, item: Item, *, call_off: bool) -> Recalled | None:
-    """What the platform knows of the item's key, or None where it remembers none."""
+    """What the platform knows of the item's keys, or None where it remembers none.
+
+    An item that was sent again has a key for every round, and any of those requests may be the one that was acted on.
+    """
     if not isinstance(platform, Remembering):
         return None
     try:
-        told = platform.recall(item.key)
-        return platform.call_off(item.key) if call_off and told.state == "open" else told
+        told = [platform.recall(key) for key in item.keys]
+        done = next((one for one in told if one.state == "done"), None)
+        if done is None and call_off:
+            told = [platform.call_off(key) for key in item.keys]
+            done = next((one for one in told if one.state == "done"), None)
     except NotFound:
         # An older one that does not tell.
         return None
+    return done or next((one for one in told if one.state == "open"), told[-1])
 
 
 def _of_key(told: Recalled, intent: Intent) -> Verdict:

@@ -75,7 +75,17 @@ class Item:
     @property
     def key(self) -> str:
         """Idempotency key: the same in every process, another one for every round. 32 hex digits."""
-        return digest([self.op_id, self.round])[:32]
+        return self.keys[-1]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of every round so far."""
+        return tuple(digest([self.op_id, number])[:32] for number in range(1, self.round + 1))
+
+    @property
+    def resent(self) -> bool:
+        """Whether a person wants it sent again after a round without a clear answer; what was said of that is kept."""
+        return self.state == "PLANNED" and self.round > 1 and self.reason != ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from retry_toolkit.retry.states import SENDABLE
 
 T = TypeVar("T")
 
+
 class Claims(Protocol):
     """What sending needs of the journal; `Book` has it."""
 
@@ -97,6 +98,8 @@ class Sender:
             found = self._prepare(item)
             if isinstance(found, _Prepared):
                 prepared.append(found)
+            elif found.state == "SKIPPED" and item.resent:
+                yield self._overtaken(item, found)
             else:
                 yield self._left(item, found)
         together = [one for one in prepared if self._fits_batch(one)]
@@ -138,6 +141,18 @@ class Sender:
         if verdict.state == "SKIPPED" and item.state == "PLANNED":
             return Event(item=self._claims.settle(item, verdict), verdict=verdict)
         return Event(item=item, verdict=replace(verdict, state=item.state))
+
+    def _overtaken(self, item: Item, verdict: Verdict) -> Event:
+        """An item that was to be sent again, but has changed: its earlier request may have arrived after all."""
+        try:
+            seen = read_back(self._platform, item)
+        except RetryToolkitError:
+            seen = unknown(verdict.reason)
+        claimed = self._claims.claim([item.op_id], {})
+        if not claimed:
+            return self._unclaimed(item)
+        settled = self._claims.settle(claimed[0], seen)
+        return Event(item=settled, verdict=replace(seen, state=settled.state))
 
     def _unclaimed(self, item: Item) -> Event:
         """What the journal does not let go: the batch was paused or cancelled meanwhile."""
