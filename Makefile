@@ -19,7 +19,7 @@ up: $(VENV)/.up ## Start the embedded platform with demo tasks and the dashboard
 test: $(VENV)/.test ## Lint, type-check and run every test, browser included
 	@scripts/need-chromium
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 3 --dist loadfile
 
 lint: $(VENV)/.test ## Ruff, mypy --strict and the import rules
 	@$(BIN)/ruff check .
