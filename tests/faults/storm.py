@@ -36,6 +36,7 @@ STORMY = Timing(
     hold_first_s=0.01,
     hold_longest_s=0.02,
 )
+PROMPT = replace(STORMY, watch_first_s=0.05)
 CALM = replace(STORMY, look_first_s=0.05, looks=3, call_off_at=1)
 NO_WAITS = replace(
     STORMY,
