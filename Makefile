@@ -40,7 +40,7 @@ $(VENV)/.up: $(VENV)/bin/pip pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@echo 'Installing with test tools (once, a minute or two) ...'
-	@$(PIP) --editable '.[server,dashboard]' --group dev
+	@$(PIP) --editable '.[server,dashboard,dev]'
 	@touch $@ $(VENV)/.up
 
 constraints: ## Write constraints.txt anew from the current environment
