@@ -101,6 +101,18 @@ class TestVerify:
         tampered(home, f"DELETE FROM audit WHERE seq = {BAD}", f"UPDATE audit SET seq = seq - 1 WHERE seq > {BAD}")
         assert verify(home).first_bad == BAD
 
+    def test_a_removed_row_is_found_though_each_other_row_is_as_its_hash_says(self, home: Path) -> None:
+        """Renumbered and hashed anew, row by row: the links between them are broken."""
+        changes = []
+        for row in trail(home)[BAD:]:
+            moved = row | {"seq": row["seq"] - 1}
+            moved["hash"] = digest({name: value for name, value in moved.items() if name != "hash"})
+            changes.append(("UPDATE audit SET seq = :seq, hash = :hash WHERE seq = :seq + 1", moved))
+        tampered(home, f"DELETE FROM audit WHERE seq = {BAD}", *changes)
+        report = verify(home)
+        assert (report.ok, report.first_bad) == (False, BAD)
+        assert "does not follow" in report.reason
+
     def test_a_trail_that_was_rewritten_to_its_end_does_not_fit_the_anchor(self, home: Path) -> None:
         """Even with every hash computed anew, the last one is not the one that was anchored."""
         found = trail(home)

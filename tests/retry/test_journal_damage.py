@@ -10,6 +10,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 from retry_toolkit.errors import JournalError
 from retry_toolkit.retry.audit import verify
 from retry_toolkit.retry.journal import BatchRow, Item, Journal
-from retry_toolkit.sqlite import sqlite_driver
+from retry_toolkit.sqlite import connect_sqlite, sqlite_driver
 from tests.faults.sizes import fast_home
 from tests.retry.journals import ME, op, planned
 
@@ -200,14 +201,27 @@ def test_every_cut_of_the_last_commits_is_refused(home: Path, killed: Killed) ->
     assert outcomes == {"refused": 12}
 
 
-def test_a_refused_journal_stays_as_it_was(home: Path, killed: Killed) -> None:
-    """Nothing repairs a file by dropping what it held: a backup of it is as good as before."""
-    _write(home, BREAKS["older everything but the anchor"](killed, random.Random(0)))
-    with pytest.raises(JournalError, match="was written and is gone"):
+@pytest.mark.parametrize("main", [b"", None])
+def test_what_could_still_be_rescued_is_left_alone(home: Path, killed: Killed, main: bytes | None) -> None:
+    """SQLite deletes the log of an empty database: it is not even asked, so that the main file can be put back."""
+    _write(home, {WAL: killed.files[WAL], ANCHOR: killed.files[ANCHOR]} | ({} if main is None else {MAIN: main}))
+    with pytest.raises(JournalError, match="it is empty or gone, and entries were written"):
         Journal.open(home)
-    _write(home, killed.files)
-    (home / SHM).unlink()
+    assert (home / WAL).read_bytes() == killed.files[WAL]
+    _write(home, {MAIN: killed.files[MAIN]})
     assert _outcome(home, killed) == "whole"
+
+
+def test_a_database_without_tables_is_not_filled_anew(home: Path, killed: Killed) -> None:
+    """A file that was replaced by an empty database: no new journal is begun in it."""
+    with closing(connect_sqlite(home / MAIN)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+        connection.execute("DROP TABLE t")
+    _write(home, {ANCHOR: killed.files[ANCHOR]})
+    with pytest.raises(JournalError, match="it is empty, and entries were written"):
+        Journal.open(home)
+    with closing(connect_sqlite(home / MAIN)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
 
 def test_an_index_that_lost_an_intent_is_refused(home: Path, killed: Killed) -> None:

@@ -73,12 +73,13 @@ class JournalFile:
     def _make(self) -> None:
         """Make the tables of a new file; recognise those of an old one."""
         path = self.database.path
-        with self.database.writing() as connection:
+        with self.database.reading() as connection:
             if not schema.is_empty(connection):
                 schema.recognise(connection, path)
                 return
-            if self._anchor.read() != NOTHING:
-                raise damaged(path, "it is empty, and entries were written")
+        if self._anchor.read() != NOTHING:
+            raise damaged(path, "it is empty, and entries were written")
+        with self.database.writing() as connection:
             schema.create(connection)
             trail = Trail(connection, actor=current_actor(), now=datetime.now(UTC))
             # A name of its own: no other journal's rows or anchor fit this one.
