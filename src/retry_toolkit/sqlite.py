@@ -145,13 +145,13 @@ class SqliteFile:
     def _transaction(self, begin: str) -> Iterator[Connection]:
         with self._lock, _translated(self.path, self._driver):
             self._check_usable()
-            self._connection.execute(begin)
             try:
+                self._connection.execute(begin)
                 self._check_mode()
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                # A full disk may have rolled it back already.
+                # An interrupt may have come before it began; a full disk may have rolled it back already.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
