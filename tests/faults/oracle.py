@@ -36,8 +36,8 @@ class Act:
 
 
 def fails(task_id: str, attempt: int) -> bool:
-    """How the world of a storm goes: the first attempt (0) of every task fails, then one in eight."""
-    return attempt == 0 or crc32(f"{task_id} {attempt}".encode()) % 8 == 0
+    """How the world of a storm goes: the first attempt (0) of every task fails, then one in sixteen."""
+    return attempt == 0 or crc32(f"{task_id} {attempt}".encode()) % 16 == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,9 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from retry_toolkit.platforms.budget import RetryBudget
+from retry_toolkit.platforms.embedded import CAPABILITIES_PATH, EmbeddedPlatform
+from retry_toolkit.platforms.transport import Bounds, Transport, Wire
 from retry_toolkit.server import ledger, tables
 from retry_toolkit.server.actions import Actions
 from retry_toolkit.server.app import create_app
@@ -95,7 +98,7 @@ class StillPlatform:
     def _answers(self) -> bool:
         assert self._process.poll() is None, "the still platform ended by itself"
         try:
-            return httpx.get(f"{self.url}/health", trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/health", trust_env=False, verify=False).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -126,6 +129,18 @@ def _keys(connection: sa.Connection) -> dict[tuple[str, int | str], str]:
 
 def _attempt(stages: list[dict[str, Any]]) -> int:
     return next(int(stage["retry_count"]) for stage in stages if stage["stage_name"] == FAILED_STAGE)
+
+
+def connected(url: str, bounds: Bounds, *, wire: Wire | None = None, **told: object) -> EmbeddedPlatform:
+    """A client of the platform at that address; `told` replaces some of the capabilities that the platform tells.
+
+    Its budget of reads is one that no storm uses up: what storms test is not how little is asked.
+    """
+    with httpx.Client(trust_env=False, verify=False) as client:
+        capabilities = client.get(f"{url}{CAPABILITIES_PATH}").json()
+    return EmbeddedPlatform(
+        Transport(url, bounds=bounds, wire=wire, budget=RetryBudget(reserve=1_000_000)), capabilities | told
+    )
 
 
 class _World:

@@ -120,8 +120,12 @@ def last_words(journal: Journal) -> list[Item]:
     """What the journal says in the end, one item an intent; each batch accounts for all of its items."""
     for row in journal.batches(limit=None):
         assert sum(journal.buckets(row.batch_id).values()) == row.total
-    latest = {item.op_id: item for item in journal.items()}
-    return list(latest.values())
+    items = journal.items()
+    times = Counter(item.op_id for item in items)
+    # Where several batches wanted the same, the others only say which one has it.
+    once = [item for item in items if times[item.op_id] == 1]
+    current = (journal.item(op_id) for op_id, count in times.items() if count > 1)
+    return [*once, *(item for item in current if item is not None)]
 
 
 def check_fired(fired: Iterable[Counter[Kind]], *, least: int) -> None:

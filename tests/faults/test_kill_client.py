@@ -18,9 +18,8 @@ from tests.faults.nursery import Task, Told
 from tests.faults.oracle import judge
 from tests.faults.proxy import FaultProxy
 from tests.faults.sizes import SEED, SIZES, fast_home
-from tests.faults.still import still_platform, task_ids
+from tests.faults.still import connected, still_platform, task_ids
 from tests.faults.storm import CALM, PATIENT, finish, last_words, plan_of
-from tests.faults.test_storm_socket import connected
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SIZES.timeout_s)]
 

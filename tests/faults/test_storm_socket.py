@@ -13,8 +13,6 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from retry_toolkit.platforms.embedded import CAPABILITIES_PATH, EmbeddedPlatform
-from retry_toolkit.platforms.transport import Bounds, Transport
 from retry_toolkit.retry.evidence import Evidence
 from retry_toolkit.retry.journal import Journal
 from retry_toolkit.retry.plan import plan_retry
@@ -22,7 +20,7 @@ from tests.faults.kinds import ARRIVING, Schedule
 from tests.faults.oracle import judge
 from tests.faults.proxy import ClosedDoor, FaultProxy
 from tests.faults.sizes import SEED, SIZES, fast_home
-from tests.faults.still import RIVAL, StillPlatform, stage_id, still_platform, task_ids
+from tests.faults.still import RIVAL, StillPlatform, connected, stage_id, still_platform, task_ids
 from tests.faults.storm import (
     CALM,
     IMPATIENT,
@@ -32,21 +30,12 @@ from tests.faults.storm import (
     finish,
     last_words,
     plan_of,
-    plenty,
     run_side_by_side,
 )
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SIZES.timeout_s)]
 
 BATCHES = 8
-
-
-def connected(url: str, bounds: Bounds, *, door: Schedule | None = None, **told: object) -> EmbeddedPlatform:
-    """A client of the platform at that address; `told` replaces some of the capabilities that the platform tells."""
-    wire = ClosedDoor(door) if door else None
-    with httpx.Client(trust_env=False) as client:
-        capabilities = client.get(f"{url}{CAPABILITIES_PATH}").json()
-    return EmbeddedPlatform(Transport(url, bounds=bounds, wire=wire, budget=plenty()), capabilities | told)
 
 
 @contextmanager
@@ -88,7 +77,7 @@ def test_a_storm_over_sockets() -> None:
         for each in (schedule, door):
             each.pause()
         thorough, one_by_one, together = (
-            stack.enter_context(connected(proxy.url, IMPATIENT, door=door, **told))
+            stack.enter_context(connected(proxy.url, IMPATIENT, wire=ClosedDoor(door), **told))
             for told in ({"batch": "none"}, {"batch": "none", "logs": False}, {"logs": False})
         )
         parts = [ids[start::BATCHES] for start in range(BATCHES)]
