@@ -136,15 +136,20 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the connection; harmless when repeated."""
+        if os.getpid() != self._pid:
+            return  # a forked child: the connection is its parent's
         with self._lock:
-            if not self._closed and os.getpid() == self._pid:
+            if not self._closed:
                 self._connection.close()
             self._closed = True
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
+        if os.getpid() != self._pid:  # before the lock, which a forked child may have inherited locked
+            raise JournalError(f"{self.path} was opened by another process.", advice="Open it again in this one.")
         with self._lock, _translated(self.path, self._driver):
-            self._check_usable()
+            if self._closed:
+                raise JournalError(f"{self.path} has been closed.", advice="Open it again.")
             try:
                 self._connection.execute(begin)
                 self._check_mode()
@@ -155,12 +160,6 @@ class SqliteFile:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-    def _check_usable(self) -> None:
-        if os.getpid() != self._pid:
-            raise JournalError(f"{self.path} was opened by another process.", advice="Open it again in this one.")
-        if self._closed:
-            raise JournalError(f"{self.path} has been closed.", advice="Open it again.")
 
     def _check_mode(self) -> None:
         """A sound program may have turned the file to WAL after an unsound one opened it."""
