@@ -63,7 +63,7 @@ def chunk_size(platform: Platform, action: Action) -> int:
 def _fill(agenda: Agenda, items: Sequence[Item]) -> None:
     now = time.monotonic()
     # All at once: one at a time would take milliseconds each, and a batch may have thousands.
-    again = fingerprints(item.detail if item.state == "FAILED_AGAIN" else None for item in items).to_pylist()
+    again = fingerprints([item.detail if item.state == "FAILED_AGAIN" else None for item in items]).to_pylist()
     for item, error in zip(items, again, strict=True):
         agenda.add(item.op_id, item.state, item.intent.fingerprint, now, error)
     agenda.start()
