@@ -33,6 +33,7 @@ def stage_retry(task: TaskRecord) -> StageRetry:
         (stage_retry(reset()), "ACCEPTED"),
         (BatchItem(task_id="t1", accepted=True, task=reset()), "ACCEPTED"),
         (stage_retry(reset("another")), "UNKNOWN"),
+        (stage_retry(replace(reset(), task_id="another")), "UNKNOWN"),
         (stage_retry(reset(retry_count=1)), "UNKNOWN"),
         (stage_retry(reset(retry_count=3)), "UNKNOWN"),
         (stage_retry(replace(reset(), stages=())), "UNKNOWN"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retry_toolkit import errors
-from retry_toolkit.platforms.base import LogRecord, TaskRecord
+from retry_toolkit.platforms.base import Capabilities, LogRecord, TaskRecord
 from retry_toolkit.retry.evidence import Evidence
 from retry_toolkit.retry.execute import execute
 from retry_toolkit.retry.journal import Journal
@@ -21,6 +21,7 @@ from tests.retry.ledger import (
     BATCHED,
     KEYED,
     KEYED_BATCHED,
+    PLAIN,
     QUICK,
     Fault,
     KeyedPlatform,
@@ -173,18 +174,19 @@ def test_what_moved_since_the_plan_is_not_sent(shop: Workshop) -> None:
     assert platform.writes == {"moved": 1, "here": 1}
 
 
-def test_sent_is_on_the_disk_before_anything_leaves(shop: Workshop) -> None:
-    """Another connection to the journal sees SENT at the moment of the write."""
-    seen: list[State] = []
-    platform = LedgerPlatform.of("a", "b")
+@pytest.mark.parametrize(("can", "seen_before"), [(PLAIN, [1, 2]), (BATCHED, [2])], ids=["alone", "together"])
+def test_sent_is_on_the_disk_before_anything_leaves(shop: Workshop, can: Capabilities, seen_before: list[int]) -> None:
+    """Another connection to the journal sees that nothing of what is being written is merely planned."""
+    seen: list[int] = []
+    platform = LedgerPlatform.of("a", "b", capabilities=can)
 
     def look(task_id: str) -> None:
         with Journal.open(shop.home) as journal:
-            seen.extend(item.state for item in journal.items(origin=platform.origin) if item.task_id == task_id)
+            seen.append(sum(item.state != "PLANNED" for item in journal.items(origin=platform.origin)))
 
     platform.before_write = look
     shop.run(platform, concurrency=1)
-    assert seen == ["SENT", "SENT"]
+    assert seen == seen_before
 
 
 def test_the_report_is_kept_before_the_retry_erases_it(shop: Workshop) -> None:
@@ -308,6 +310,35 @@ def test_repeated_unclear_answers_stop_the_batch(shop: Workshop) -> None:
     batch = shop.run(platform, stop_after=StopRule(unknown=2), concurrency=1)
     assert list(states(batch).values()) == ["SUCCEEDED"] * 2 + ["SKIPPED"] * 4
     assert (batch.state, batch.items[3].reason) == ("cancelled", "Stopped: 2 in a row got no clear answer.")
+
+
+def test_a_task_that_is_deleted_meanwhile_is_no_success(shop: Workshop) -> None:
+    """How it would have ended is not known, and the item says so."""
+
+    class Forgetful(LedgerPlatform):
+        def task(self, task_id: str) -> TaskRecord:
+            if self.ledger:
+                raise errors.NotFound("Task not found", status=404)
+            return super().task(task_id)
+
+    item = only(shop.run(Forgetful.of("a")))
+    assert (item.state, item.reason) == ("CANCELLED", "The task was deleted; how it would have ended is not known.")
+
+
+@pytest.mark.parametrize("fault", ["well", "lost_answer"])
+def test_reads_that_fail_decide_nothing(shop: Workshop, fault: Fault) -> None:
+    """Before sending, while reading back and while watching: every other read fails, and the batch goes on."""
+
+    class Stumbling(LedgerPlatform):
+        def task(self, task_id: str) -> TaskRecord:
+            self.keys.append("read")
+            if self.keys.count("read") % 2 == 0:
+                raise errors.Unavailable("No answer from the platform.")
+            return super().task(task_id)
+
+    platform = Stumbling.of("a", faults={"a": [fault]})
+    assert only(shop.run(platform)).state == "SUCCEEDED"
+    assert (platform.acted_twice, platform.writes["a"]) == ([], 1)
 
 
 def test_the_pace_is_kept_and_slows_down_when_the_platform_is_busy(shop: Workshop) -> None:

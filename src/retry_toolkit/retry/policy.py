@@ -36,7 +36,8 @@ class Timing:
         resend_first_s, resends: What was provably not sent goes again so many times, after a doubling wait.
         look_first_s, look_longest_s, looks: Read-backs of what is unclear, at doubling intervals.
         misses: Reads of one item that may fail one after the other before it is left as it is.
-        call_off_at: Read-back from which on a platform that can is asked never to act on it.
+        call_off_at: Read-back from which on a platform that can is asked never to act on it: late enough for one
+            that is still copying files.
         watch_first_s, watch_longest_s: Reads of what was accepted, at intervals that grow by half.
         watches_per_s: Most such reads a second over the whole batch.
         hold_first_s, hold_longest_s: Waits before the next write when the platform is busy or away; `Retry-After`
@@ -50,10 +51,10 @@ class Timing:
     look_longest_s: float = 60.0
     looks: int = 9
     misses: int = 60
-    call_off_at: int = 6
+    call_off_at: int = 8
     watch_first_s: float = 0.5
     watch_longest_s: float = 20.0
-    watches_per_s: float = 50.0
+    watches_per_s: float = 100.0
     hold_first_s: float = 0.5
     hold_longest_s: float = 60.0
 
