@@ -1,0 +1,1 @@
+"""The embedded platform: a real single-machine platform that speaks both dialects."""
