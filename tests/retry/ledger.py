@@ -181,7 +181,7 @@ class LedgerPlatform:
             return StageRetry(task=task, stage_id=stage_id, attempt=count + 1)
 
         other = StageRetry(task=failed_task("another"), stage_id=stage_id, attempt=2)
-        return self._written(task_id, idempotency_key, act, other)
+        return self._written([task_id], idempotency_key, act, other)
 
     def retry_batch(
         self,
@@ -204,11 +204,10 @@ class LedgerPlatform:
                 return BatchItem(task_id=task_id, accepted=False, reason=refusal.detail)
             return BatchItem(task_id=task_id, accepted=True, task=task)
 
-        for task_id in task_ids[1:]:
-            self.writes[task_id] += 1
-        return self._written(
-            task_ids[0], None, lambda: BatchRetry(items=tuple(map(item, task_ids))), BatchRetry(items=())
-        )
+        def act() -> BatchRetry:
+            return BatchRetry(items=tuple(map(item, task_ids)))
+
+        return self._written(task_ids, None, act, BatchRetry(items=()))
 
     def retry_task(
         self,
@@ -224,7 +223,7 @@ class LedgerPlatform:
             return TaskRetry(task_id=task_id, new_task_id=new)
 
         other = TaskRetry(task_id=task_id, new_task_id="nobody")
-        return self._written(task_id, idempotency_key, act, other)
+        return self._written([task_id], idempotency_key, act, other)
 
     def cancel(self, task_id: str) -> TaskRecord:
         with self._lock:
@@ -240,24 +239,24 @@ class LedgerPlatform:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _written(self, task_id: str, key: str | None, act: Callable[[], T], other: T) -> T:
-        """One request, with the task's next fault."""
-        self.before_write(task_id)
+    def _written(self, task_ids: Sequence[str], key: str | None, act: Callable[[], T], other: T) -> T:
+        """One request, with the next fault of its first task."""
+        self.before_write(task_ids[0])
         with self._lock:
             self._writing += 1
             self.most_writing = max(self.most_writing, self._writing)
         try:
             with self._lock:
-                return self._faulty(task_id, key, act, other)
+                return self._faulty(task_ids, key, act, other)
         finally:
             with self._lock:
                 self._writing -= 1
 
-    def _faulty(self, task_id: str, key: str | None, act: Callable[[], T], other: T) -> T:  # noqa: C901 - one line a fault reads best
-        fault = self._next_fault(task_id)
+    def _faulty(self, task_ids: Sequence[str], key: str | None, act: Callable[[], T], other: T) -> T:  # noqa: C901 - one line a fault reads best
+        fault = self._next_fault(task_ids[0])
         if fault == "not_sent":
             raise NotSent("Nobody listens.")
-        self.writes[task_id] += 1
+        self.writes.update(task_ids)
         self.keys.append(key or "")
         match fault:
             case "refused":
