@@ -24,6 +24,7 @@ from retry_toolkit.retry.batch import RetryBatch
 from retry_toolkit.retry.execute import execute, resume
 from retry_toolkit.retry.plan import plan_retry
 from retry_toolkit.retry.policy import Timing
+from retry_toolkit.retry.records import Intent
 from tests.live import WAIT_S, LivePlatform
 from tests.retry.ledger import QUICK, LedgerPlatform
 from tests.retry.workshop import Workshop, ended, states, workshop
@@ -185,9 +186,19 @@ def test_ten_thousand_items_go_on_within_seconds(tmp_path: Path) -> None:
     ids = [f"t{number}" for number in range(RESUMED)]
     platform = LedgerPlatform.of(*ids)
     with workshop(tmp_path) as shop:
-        plan = plan_retry(platform, ids, max_items=RESUMED)
-        row = shop.journal.create_batch(plan.hash, plan.origin, plan.action, plan.intents, actor="tests")
-        shop.journal.claim(plan.intents[0].op_id, row.batch_id, actor="tests")
+        intents = [
+            Intent(
+                origin=platform.origin,
+                task_id=task_id,
+                action="stage",
+                attempt=0,
+                stage_id=f"{task_id}-check",
+                stage="check",
+            )
+            for task_id in ids
+        ]
+        row = shop.journal.create_batch("a plan", platform.origin, "stage", intents, actor="tests")
+        shop.journal.claim(intents[0].op_id, row.batch_id, actor="tests")
     begun: list[float] = []
     platform.before_write = lambda task_id: begun.append(time.monotonic())
     with workshop(tmp_path) as shop:

@@ -28,7 +28,7 @@ from tests.retry.workshop import NEVER, Workshop, ended, workshop
 
 TASKS = tuple("abcdef")
 # One storm on the disk costs tens of milliseconds; the pure agenda has many more.
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 @dataclass(frozen=True)
