@@ -17,6 +17,7 @@ from retry_toolkit.retry.plan_rows import PlanRow, RetryPlan
 from retry_toolkit.retry.policy import StopRule, Timing
 from retry_toolkit.retry.records import Action, Item
 from tests.faults.kinds import KINDS, Kind
+from tests.faults.oracle import DONE
 
 NEVER_STOP = StopRule(unknown=None, refused=None, not_sent=None)
 IMPATIENT = Bounds(connect_s=2.0, silence_s=0.4, total_s=10.0, first_wait_s=0.005, longest_wait_s=0.02)
@@ -126,6 +127,16 @@ def last_words(journal: Journal) -> list[Item]:
     once = [item for item in items if times[item.op_id] == 1]
     current = (journal.item(op_id) for op_id, count in times.items() if count > 1)
     return [*once, *(item for item in current if item is not None)]
+
+
+def check_evidence(items: Iterable[Item], evidence: Evidence) -> None:
+    """Fail unless of every stage that was retried the report from before is kept: failed, at the attempt that was."""
+    for item in items:
+        if item.intent.action == "stage" and item.state in DONE:
+            task = evidence.task(item.evidence_id or "")
+            stage = task.failed_stage if task else None
+            kept = stage and (stage.stage_id, stage.retry_count)
+            assert kept == (item.intent.stage_id, item.intent.attempt), f"{item.task_id}: kept is {kept}"
 
 
 def check_fired(fired: Iterable[Counter[Kind]], *, least: int) -> None:

@@ -19,7 +19,7 @@ from tests.faults.oracle import judge
 from tests.faults.proxy import FaultProxy
 from tests.faults.sizes import SEED, SIZES, fast_home
 from tests.faults.still import connected, still_platform, task_ids
-from tests.faults.storm import CALM, PATIENT, finish, last_words, plan_of
+from tests.faults.storm import CALM, PATIENT, check_evidence, finish, last_words, plan_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SIZES.timeout_s)]
 
@@ -57,7 +57,9 @@ def test_a_client_that_is_killed_again_and_again() -> None:
             assert sum(interrupted.values()) == len(ids)
             finish(lambda _: platform, journal, evidence, timing=CALM)
             proxy.settle()
-            findings = judge(dict.fromkeys(ids, 0), last_words(journal), still.acts(), proxy.arrived)
+            items = last_words(journal)
+            check_evidence(items, evidence)
+            findings = judge(dict.fromkeys(ids, 0), items, still.acts(), proxy.arrived)
         report = verify(home)
     findings.check()
     assert report.ok, report.reason

@@ -26,6 +26,7 @@ from tests.faults.storm import (
     IMPATIENT,
     PATIENT,
     STORMY,
+    check_evidence,
     check_fired,
     finish,
     last_words,
@@ -98,6 +99,8 @@ def test_a_storm_over_sockets() -> None:
         calm = stack.enter_context(connected(proxy.url, PATIENT))
         finish(lambda _: calm, journal, evidence, timing=CALM)
         proxy.settle()
-        findings = judge(dict.fromkeys(ids, 0), last_words(journal), still.acts(), proxy.arrived)
+        items = last_words(journal)
+        check_evidence(items, evidence)
+        findings = judge(dict.fromkeys(ids, 0), items, still.acts(), proxy.arrived)
     findings.check()
     check_fired([schedule.fired, door.fired], least=SIZES.fired)

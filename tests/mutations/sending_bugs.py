@@ -70,28 +70,36 @@ SENDING_BUGS = (
     Bug(
         name="treat 500 as refused",
         path="platforms/answers.py",
-        old="""        case _:
-            return not answer.ok
-
-
-def refusal""",
-        new="""        case HTTPStatus.INTERNAL_SERVER_ERROR:
-            return False
-        case _:
-            return not answer.ok
-
-
-def refusal""",
-        tests=("tests/platforms/test_transport.py", "tests/platforms/test_answers.py"),
+        old="    if _is_unclear(answer):",
+        new="""    if answer.status == 500:
+        raise Refused(answer.detail(), status=answer.status)
+    if _is_unclear(answer):""",
+        tests=(STORM,),
     ),
     Bug(
         name="treat 408 and 429 as refused",
         path="platforms/answers.py",
-        old="""        case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.TOO_MANY_REQUESTS:
-            return True
-        case HTTPStatus.UNAUTHORIZED:""",
-        new="""        case HTTPStatus.UNAUTHORIZED:""",
+        old="    if _is_unclear(answer):",
+        new="""    if answer.status in {408, 429}:
+        raise Refused(answer.detail(), status=answer.status)
+    if _is_unclear(answer):""",
         tests=(STORM,),
+    ),
+    Bug(
+        name="treat a gateway's error as refused",
+        path="platforms/answers.py",
+        old="    if _is_unclear(answer):",
+        new="""    if answer.status in {502, 503, 504}:
+        raise Refused(answer.detail(), status=answer.status)
+    if _is_unclear(answer):""",
+        tests=(STORM,),
+    ),
+    Bug(
+        name="call an error of the server unavailable instead of unclear",
+        path="platforms/answers.py",
+        old="        case _:\n            return not answer.ok",
+        new="        case _:\n            return False",
+        tests=("tests/platforms/test_unclear.py",),
     ),
     Bug(
         name="read every server error as a refusal",
