@@ -184,7 +184,7 @@ def _ask(link: Transport, dialect: str, path: str, params: dict[str, int] | None
     except Unavailable as error:
         if error.status is not None:
             raise
-        raise Unreachable(error.message, url=link.origin) from error
+        raise Unreachable(f"Nothing answers at {link.origin}: {error.message}", url=link.origin) from error
     except BadAnswer as error:
         if error.status is not None and error.status // 100 == 3:  # noqa: PLR2004 - redirects
             raise ConnectError(error.message, url=link.origin, advice=error.advice) from error
