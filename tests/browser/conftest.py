@@ -34,9 +34,10 @@ def dashboard(settings: Settings, ledger: Ledger) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+# Not for the session: its event loop stays in the main thread, where tests of other packages want one of their own.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One browser for the session."""
+    """One browser for these tests."""
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = launch(playwright)
