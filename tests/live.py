@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -43,12 +44,26 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = WAIT
         time.sleep(POLL_S)
 
 
+def _ports() -> Iterator[int]:
+    """Ports in an order of this process's own, out of a range that systems never give to a connection going out."""
+    rest = list(range(20_000, 32_000))
+    random.Random(os.getpid()).shuffle(rest)
+    yield from rest
+
+
+_untried = _ports()
+
+
 def free_port() -> int:
-    """A loopback port that nothing uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A loopback port that nothing uses, each time another one; nobody comes upon it by chance before it is used."""
+    for port in _untried:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("every port is in use")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,7 @@ from retry_toolkit.errors import SettingsError
 from retry_toolkit.ports import check_port
 from retry_toolkit.settings import Settings
 from retry_toolkit.up import check_disk
-
-
-def free_port() -> int:
-    """A loopback port that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.live import free_port
 
 
 @pytest.fixture
