@@ -63,8 +63,8 @@ SENDING_BUGS = (
     Bug(
         name="take an unclear answer for not sent",
         path="retry/classify.py",
-        old="            return unknown(reason, _words(error), busy=error.status in BUSY, wait_s=error.retry_after_s)",
-        new='            return Verdict(state="NOT_SENT", reason=reason, again=True)',
+        old='            return unknown(say("no_answer"), words, busy=error.status in BUSY, wait_s=error.retry_after_s)',
+        new='            return Verdict(state="NOT_SENT", reason=words, again=True)',
         tests=(STORM,),
     ),
     Bug(
@@ -170,8 +170,8 @@ SENDING_BUGS = (
     Bug(
         name="give a request up because nothing was seen",
         path="retry/lookback.py",
-        old='return unknown(f"At {_now()} the attempt number',
-        new='return Verdict(state="REJECTED", reason=f"At {_now()} the attempt number',
+        old='return unknown(say("not_moved", ',
+        new='return Verdict(state="REJECTED", reason=say("not_moved", ',
         tests=(STORM,),
     ),
     Bug(

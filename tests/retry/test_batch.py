@@ -77,7 +77,7 @@ def test_cancelling_skips_what_was_not_sent(shop: Workshop) -> None:
     batch.cancel()
     gate.open()
     assert states(ended(batch)) == {"a": "SUCCEEDED", "b": "SKIPPED", "c": "SKIPPED"}
-    assert (batch.state, batch.items[1].reason) == ("cancelled", "Not sent: the batch was cancelled.")
+    assert (batch.state, batch.items[1].reason) == ("cancelled", "Not sent: The batch was cancelled.")
     assert platform.writes == {"a": 1}
 
 

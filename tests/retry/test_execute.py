@@ -169,7 +169,7 @@ def test_what_moved_since_the_plan_is_not_sent(shop: Workshop) -> None:
     assert reasons[:3] == [
         "Not sent: Its attempt number has moved from 0 to 1: somebody else has retried it.",
         "Not sent: The task is running.",
-        "Not sent: the task does not exist (any more).",
+        "Not sent: The task does not exist (any more).",
     ]
     assert platform.writes == {"moved": 1, "here": 1}
 
@@ -212,7 +212,7 @@ def test_nothing_is_sent_when_the_evidence_cannot_be_kept(shop: Workshop) -> Non
     platform = LedgerPlatform.of("a")
     batch = shop.run(platform, evidence=FullDisk(shop.evidence._database))
     assert only(batch).state == "SKIPPED"
-    assert "its evidence could not be kept" in only(batch).reason
+    assert "Its evidence could not be kept" in only(batch).reason
     assert "the disk is full" in only(batch).reason
     assert platform.writes == {}
 

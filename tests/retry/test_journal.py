@@ -159,9 +159,9 @@ class TestPlanning:
     @pytest.mark.parametrize(
         ("states", "words"),
         [
-            (["ACCEPTED", "SUCCEEDED"], "already retried by batch"),
-            (["ACCEPTED", "FAILED_AGAIN"], "already retried by batch"),
-            (["UNKNOWN"], "already sent by batch"),
+            (["ACCEPTED", "SUCCEEDED"], "has retried it already"),
+            (["ACCEPTED", "FAILED_AGAIN"], "has retried it already"),
+            (["UNKNOWN"], "has sent it already without a clear answer"),
         ],
     )
     def test_what_was_sent_is_not_planned_again(self, journal: Journal, states: list[State], words: str) -> None:

@@ -95,7 +95,7 @@ def test_what_a_dead_process_sent_is_unknown_and_never_sent_again(journal: Journ
     assert (lost.task_id, lost.state, lost.reason) == (
         "t1",
         "UNKNOWN",
-        "its process ended before an answer was recorded",
+        "It was sent, and its process ended before an answer was recorded.",
     )
     assert journal.recover(lease, actor=ME) == []
     assert journal.claim(op(1), batch.batch_id, actor=ME) is None

@@ -6,16 +6,16 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
-from typing import Self
+from typing import Self, TypeVar
 
 import pandas as pd
 
 from retry_toolkit.errors import BatchBusy, JournalError, ReadOnly
-from retry_toolkit.platforms.base import Platform
+from retry_toolkit.platforms.base import Platform, TaskRecord
 from retry_toolkit.retry.agenda import Agenda
 from retry_toolkit.retry.archive import Archive, Opened
 from retry_toolkit.retry.book import Book
@@ -24,18 +24,22 @@ from retry_toolkit.retry.launch import prepare_run
 from retry_toolkit.retry.options import Options
 from retry_toolkit.retry.policy import Timing
 from retry_toolkit.retry.progress import NoProgress, Progress
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Action, BatchRow, BatchState, Item
 from retry_toolkit.retry.results import batch_html, results_frame, summary_text
 from retry_toolkit.retry.run import Runner
 from retry_toolkit.retry.states import OPEN, State
 
 Listener = Callable[["RetryBatch"], None]
+Watcher = Callable[[TaskRecord], None]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 
 class RetryBatch:
-    """A plan being executed, or one that was; made by `execute` and `resume`.
+    """A plan being executed, or one that was; made by `execute`, `resume` and `open_batch`.
 
     It runs in threads of its own and never blocks an event loop. Ending the process ends the run, not the batch:
     `resume` goes on with it. Every change is in the journal before it shows here.
@@ -58,6 +62,7 @@ class RetryBatch:
         self._book = Book(row, actor=actor)
         self._progress: Progress = NoProgress()
         self._listeners: list[Listener] = []
+        self._watchers: list[Watcher] = []
         self._lock = threading.Lock()
         self._runner: Runner | None = None
         self._ended: Future[None] = Future()
@@ -129,6 +134,11 @@ class RetryBatch:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def on_task(self, watcher: Watcher) -> Callable[[], None]:
+        """Call this with each state of a task that is watched, in a thread of the batch; returns what ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing more is to come, at most so many seconds; whether that is so.
 
@@ -167,7 +177,7 @@ class RetryBatch:
 
     def cancel(self) -> None:
         """Send nothing more for good: what was not sent is SKIPPED. What was sent is read back and watched."""
-        reason = "Not sent: the batch was cancelled."
+        reason = say("not_sent", why=say("batch_cancelled"))
         with self._archive.open() as opened:
             self._book.move("cancelled", opened.journal, reason=reason)
         self._post(lambda agenda: agenda.stop(reason))
@@ -218,6 +228,10 @@ class RetryBatch:
             self._book.row = opened.journal.batch(self.id) or self._book.row
         self._revisit(self._book.keep(planned))
 
+    def load(self, opened: Opened) -> None:
+        """Read the batch as the journal has it now; for a batch that does not run here."""
+        self._book.load(opened.journal)
+
     def launch(self, opened: Opened, progress: Progress | None = None) -> None:
         """Begin to run it in a thread; what was opened is closed when the run ends.
 
@@ -264,6 +278,7 @@ class RetryBatch:
             self._options,
             self._timing,
             changed=self._changed,
+            seen=self._seen,
         )
 
     def _run(self, runner: Runner, ended: Future[None], opened: ExitStack) -> None:
@@ -284,9 +299,15 @@ class RetryBatch:
 
     def _changed(self) -> None:
         self._progress.show(self.buckets)
-        for listener in tuple(self._listeners):
+        self._tell(self._listeners, self)
+
+    def _seen(self, task: TaskRecord) -> None:
+        self._tell(self._watchers, task)
+
+    def _tell(self, listeners: Iterable[Callable[[T], None]], what: T) -> None:
+        for listener in tuple(listeners):
             try:
-                listener(self)
+                listener(what)
             except Exception:  # noqa: BLE001 - whoever listens must not end the batch; it is logged
                 _log.exception("a listener of batch %s failed", self.id)
 

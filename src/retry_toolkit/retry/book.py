@@ -18,7 +18,7 @@ class Book:
     """One batch of a journal; safe to use from several threads.
 
     Args:
-        row: The batch; its items are read by `attach`.
+        row: The batch; its items are read by `load`.
         actor: In whose name it is changed.
     """
 
@@ -46,6 +46,10 @@ class Book:
     def attach(self, journal: Journal) -> None:
         """Write to this journal from now on, after reading the batch and every item from it."""
         self._journal = journal
+        self.load(journal)
+
+    def load(self, journal: Journal) -> None:
+        """Read the batch and every item."""
         self.row = journal.batch(self.row.batch_id) or self.row
         items = journal.items(self.row.batch_id)
         with self._lock:

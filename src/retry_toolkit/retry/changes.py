@@ -10,6 +10,7 @@ from typing import Any
 
 from retry_toolkit.errors import JournalError
 from retry_toolkit.retry import queries
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import BatchRow, BatchState, Intent, Item
 from retry_toolkit.retry.rows import StoredBatch, StoredItem
 from retry_toolkit.retry.states import LIVE, State
@@ -19,9 +20,9 @@ _SAME_KEY: frozenset[State] = frozenset({"NOT_SENT", "SKIPPED"})
 """Never sent: should that ever be wrong, the platform still knows the second sending by its key."""
 
 _TAKEN: Mapping[State, str] = {
-    "PLANNED": "already planned in batch {}: resume or cancel that one",
-    "SENT": "already sent by batch {}: resume that one to learn the answer",
-    "UNKNOWN": "already sent by batch {} without a clear answer: settle it there",
+    "PLANNED": "planned_elsewhere",
+    "SENT": "sent_elsewhere",
+    "UNKNOWN": "unclear_elsewhere",
 }
 
 
@@ -180,5 +181,5 @@ def _insert(connection: Connection, table: str, row: Mapping[str, Any], on_confl
 
 def _why_taken(old: StoredItem | None) -> str:
     if old is None:
-        return "named twice"
-    return _TAKEN.get(old.item.state, "already retried by batch {}").format(old.item.batch_id)
+        return say("named_twice")
+    return say(_TAKEN.get(old.item.state, "done_elsewhere"), batch=old.item.batch_id)

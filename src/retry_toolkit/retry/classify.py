@@ -19,6 +19,7 @@ from retry_toolkit.errors import (
     Unsupported,
 )
 from retry_toolkit.platforms.base import BatchItem, StageRetry, TaskRecord, TaskRetry
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Intent
 from retry_toolkit.retry.states import State
 
@@ -73,7 +74,7 @@ def classify(outcome: Outcome, intent: Intent) -> Verdict:
         case RetryToolkitError():
             return _error_of(outcome)
         case _:
-            return unknown(f"The request may have been sent when {type(outcome).__name__} ended it.", str(outcome))
+            return unknown(say("interrupted", error=type(outcome).__name__), str(outcome))
 
 
 def unknown(reason: str, detail: str = "", *, busy: bool = False, wait_s: float | None = None) -> Verdict:
@@ -85,18 +86,17 @@ def _reset_of(intent: Intent, task: TaskRecord) -> Verdict:
     """The answer to a stage retry holds the task as it is after the reset."""
     stage = next((stage for stage in task.stages if stage.stage_id == intent.stage_id), None)
     if task.task_id != intent.task_id or stage is None:
-        return unknown("The answer is about another task or stage.")
+        return unknown(say("other_task"))
     if stage.retry_count != intent.attempt + 1:
-        return unknown(
-            f"The answer tells of {stage.retry_count} retries of {stage.stage!r}, not of {intent.attempt + 1}."
-        )
+        wanted = intent.attempt + 1
+        return unknown(say("other_attempt", found=stage.retry_count, stage=stage.stage, wanted=wanted))
     return Verdict(state="ACCEPTED", attempt_after=stage.retry_count)
 
 
 def _made_of(intent: Intent, answer: TaskRetry) -> Verdict:
     """A wrong id looks like any other, so the task that it names is looked at before it is believed."""
     if answer.task_id != intent.task_id or answer.new_task_id in {"", intent.task_id}:
-        return unknown("The answer is about another task.")
+        return unknown(say("other_task"))
     return Verdict(
         state="ACCEPTED",
         detail=answer.message,
@@ -108,29 +108,30 @@ def _made_of(intent: Intent, answer: TaskRetry) -> Verdict:
 
 def _item_of(intent: Intent, item: BatchItem) -> Verdict:
     if item.task_id != intent.task_id:
-        return unknown("The answer is about another task.")
+        return unknown(say("other_task"))
     if not item.accepted:
         return _rejected(item.reason, doubtful=True)
     if item.task is None:
-        return unknown("The platform says yes without showing the task.")
+        return unknown(say("not_shown"))
     return _reset_of(intent, item.task)
 
 
 def _error_of(error: RetryToolkitError) -> Verdict:
     match error:
-        case NotSent():
-            return Verdict(state="NOT_SENT", reason="Nothing left this machine.", detail=error.message, again=True)
-        case ReadOnly() | Unsupported():
-            return Verdict(state="NOT_SENT", reason="Nothing left this machine.", detail=error.message)
+        case NotSent() | ReadOnly() | Unsupported():
+            again = isinstance(error, NotSent)
+            return Verdict(state="NOT_SENT", reason=say("nothing_left"), detail=error.message, again=again)
         case Refused():
             return _rejected(error.detail or error.message, doubtful=error.status in _OF_THE_STATE)
-        case NotFound() | PermissionDenied() | Unauthorized():
+        case NotFound():
             return _rejected(_words(error))
+        case PermissionDenied() | Unauthorized():
+            return Verdict(state="REJECTED", reason=say("forbidden"), detail=_words(error))
         case UnclearOutcome() | Unavailable():
-            reason = "It was sent, and no clear answer came back."
-            return unknown(reason, _words(error), busy=error.status in BUSY, wait_s=error.retry_after_s)
+            words = _words(error)
+            return unknown(say("no_answer"), words, busy=error.status in BUSY, wait_s=error.retry_after_s)
         case _:
-            return unknown("It was sent, and what came back cannot be understood.", _words(error))
+            return unknown(say("bad_answer"), _words(error))
 
 
 def _words(error: RetryToolkitError) -> str:
@@ -138,4 +139,4 @@ def _words(error: RetryToolkitError) -> str:
 
 
 def _rejected(detail: str, *, doubtful: bool = False) -> Verdict:
-    return Verdict(state="REJECTED", reason="The platform said no.", detail=detail, doubtful=doubtful)
+    return Verdict(state="REJECTED", reason=say("refused"), detail=detail, doubtful=doubtful)

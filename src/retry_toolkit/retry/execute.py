@@ -122,6 +122,35 @@ def resume(
     return _begin(batch, opened, progress=progress, wait=wait, on_change=on_change)
 
 
+def open_batch(
+    batch_id: str,
+    platform: Platform,
+    *,
+    journal: Journal | None = None,
+    evidence: Evidence | None = None,
+    timing: Timing = TIMING,
+) -> RetryBatch:
+    """A batch as the journal has it, to look at, to cancel, or to settle what is unclear; its `resume()` goes on.
+
+    Args:
+        batch_id: From `batches()`.
+        platform: A connection to its platform.
+        journal: As in `execute`.
+        evidence: As in `execute`.
+        timing: As in `execute`.
+
+    Raises:
+        PlanRefused: It is for another platform.
+        JournalError: The journal cannot be used, or has no such batch.
+    """
+    archive = Archive(journal=journal, evidence=evidence)
+    with archive.open() as opened:
+        row = _row_of(opened.journal, batch_id, platform)
+        batch = RetryBatch(row, platform, archive, actor=current_actor(), timing=timing)
+        batch.load(opened)
+    return batch
+
+
 def batches(*, limit: int | None = 100, origin: str | None = None, journal: Journal | None = None) -> pd.DataFrame:
     """Batches of the journal, newest first; columns and dtypes of `schema.BATCHES`.
 

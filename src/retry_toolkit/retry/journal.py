@@ -17,7 +17,7 @@ from retry_toolkit.retry import queries, transitions
 from retry_toolkit.retry.journal_file import LOCK, JournalFile
 from retry_toolkit.retry.leases import Lease, Leases, Owner
 from retry_toolkit.retry.records import Action, BatchRow, BatchState, Intent, Item
-from retry_toolkit.retry.states import State
+from retry_toolkit.retry.states import OPEN, State
 from retry_toolkit.retry.trail import current_actor
 
 __all__ = ["Action", "BatchRow", "BatchState", "Intent", "Item", "Journal", "Lease", "Owner", "State"]
@@ -162,7 +162,12 @@ class Journal:
     def unfinished(self, origin: str | None = None) -> list[BatchRow]:
         """Batches that are running or paused, or have items to send, read back or watch; newest first."""
         with self._file.database.reading() as connection:
-            return queries.list_batches(connection, origin=origin, unfinished=True)
+            return queries.list_batches(connection, origin=origin, with_items=OPEN)
+
+    def unsettled(self, origin: str | None = None) -> list[BatchRow]:
+        """Those that are `unfinished`, and those with items that stayed unclear; newest first."""
+        with self._file.database.reading() as connection:
+            return queries.list_batches(connection, origin=origin, with_items=OPEN | {"UNKNOWN"})
 
     def buckets(self, batch_id: str) -> dict[State, int]:
         """How many items of a batch are in each state, every state named; they sum to its total."""

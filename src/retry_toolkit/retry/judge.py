@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retry_toolkit.platforms.base import StageRecord, TaskRecord
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Intent
 
 RERUN = frozenset({"failed", "cancelled"})
@@ -16,11 +17,11 @@ def stage_to_retry(task: TaskRecord, name: str | None = None) -> StageRecord | s
     if name is not None:
         named = next((stage for stage in task.stages if stage.stage == name), None)
         if named is None:
-            return f"It has no stage {name!r}."
+            return say("no_stage", stage=name)
         return _stage_refusal(named) or named
     failed = [stage for stage in task.stages if stage.status == "failed"]
     if not failed:
-        return "None of its stages has failed."
+        return say("no_failed_stage")
     return next((stage for stage in failed if _under_limit(stage)), None) or _limit(failed[0])
 
 
@@ -35,15 +36,15 @@ def changed_since(intent: Intent, task: TaskRecord) -> str | None:
     """Why an intent must not be sent any more: something has changed since it was planned. None where nothing has."""
     if intent.action == "task":
         if len(task.retried_by) != intent.attempt:
-            return _moved("The number of its retries", intent.attempt, len(task.retried_by))
+            return say("retries_moved", before=intent.attempt, now=len(task.retried_by))
         # Whether a task that succeeded may run again was decided with the plan.
         return whole_refusal(task, alone=True)
     stage = _stage_of(intent, task)
     if stage is None:
-        return f"Its stage {intent.stage!r} is gone."
+        return say("stage_gone", stage=intent.stage)
     # The number before the status: a task that failed, was retried and failed again looks like the one of the plan.
     if stage.retry_count != intent.attempt:
-        return _moved("Its attempt number", intent.attempt, stage.retry_count)
+        return say("attempt_moved", before=intent.attempt, now=stage.retry_count)
     return _standing(task) if task.status != "failed" else _stage_refusal(stage)
 
 
@@ -59,7 +60,7 @@ def _stage_of(intent: Intent, task: TaskRecord) -> StageRecord | None:
 
 def _stage_refusal(stage: StageRecord) -> str | None:
     if stage.status != "failed":
-        return f"Its stage {stage.stage!r} has not failed: it is {stage.status}."
+        return say("stage_not_failed", stage=stage.stage, status=stage.status)
     return None if _under_limit(stage) else _limit(stage)
 
 
@@ -68,12 +69,8 @@ def _under_limit(stage: StageRecord) -> bool:
 
 
 def _limit(stage: StageRecord) -> str:
-    return f"The retry limit of {stage.stage!r} is reached ({stage.retry_count}/{stage.retry_limit})."
+    return say("limit_reached", stage=stage.stage, count=stage.retry_count, limit=stage.retry_limit)
 
 
 def _standing(task: TaskRecord) -> str:
-    return f"The task is {task.native_status if task.status == 'unknown' else task.status}."
-
-
-def _moved(what: str, before: int, now: int) -> str:
-    return f"{what} has moved from {before} to {now}: somebody else has retried it."
+    return say("not_failed", status=task.native_status if task.status == "unknown" else task.status)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from retry_toolkit.frames.fingerprints import fingerprints
-from retry_toolkit.platforms.base import Platform
+from retry_toolkit.platforms.base import Platform, TaskRecord
 from retry_toolkit.retry.agenda import Agenda
 from retry_toolkit.retry.archive import Opened
 from retry_toolkit.retry.book import Book
@@ -31,6 +31,7 @@ def prepare_run(
     timing: Timing,
     *,
     changed: Callable[[], None],
+    seen: Callable[[TaskRecord], None],
 ) -> Runner:
     """A runner for the items of a book, as they are now."""
     agenda = Agenda(
@@ -49,6 +50,7 @@ def prepare_run(
         agenda=agenda,
         workers=options.concurrency + READERS,
         changed=changed,
+        seen=seen,
     )
 
 

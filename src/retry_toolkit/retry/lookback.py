@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from retry_toolkit.errors import NotFound
 from retry_toolkit.platforms.base import Platform, Recalled, Remembering, TaskRecord
 from retry_toolkit.retry.classify import Verdict, unknown
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Intent, Item
-
-_LATE = "A request that was delayed on its way may still be acted on."
-_WHOSE = "by this request, or by somebody else at the same time, which this platform does not tell"
 
 
 def read_back(
@@ -54,24 +52,24 @@ def confirm_new_task(platform: Platform, item: Item, new_task_id: str, known: Ab
     try:
         new = platform.task(new_task_id)
     except NotFound:
-        return unknown(f"The answer names the new task {new_task_id!r}, which does not exist.")
+        return unknown(say("no_new_task", task=new_task_id))
     # Some platforms tell nothing of lineage; a task that is told to be an original is nobody's retry.
     mine = new.parent_id == item.task_id or (new.parent_id is None and new.retry_count is None)
     if mine and new_task_id not in known:
         return _accepted(item.intent, new_task_id)
-    return unknown(f"The answer names the new task {new_task_id!r}, which is no retry of this one.")
+    return unknown(say("foreign_task", task=new_task_id))
 
 
 def reset_seen(intent: Intent, task: TaskRecord) -> Verdict:
     """Whether the attempt number has moved."""
     stage = next((stage for stage in task.stages if stage.stage_id == intent.stage_id), None)
     if stage is None:
-        return unknown(f"The task does not show the stage {intent.stage!r} any more.")
+        return unknown(say("stage_not_shown", stage=intent.stage))
     if stage.retry_count <= intent.attempt:
-        return unknown(f"At {_now()} the attempt number of {intent.stage!r} was still {stage.retry_count}. {_LATE}")
+        return unknown(say("not_moved", time=_now(), stage=intent.stage, count=stage.retry_count))
     return Verdict(
         state="ACCEPTED",
-        reason=f"No clear answer came, but the attempt number moved to {stage.retry_count}: {_WHOSE}.",
+        reason=say("moved", count=stage.retry_count),
         attempt_after=stage.retry_count,
     )
 
@@ -81,12 +79,12 @@ def retry_seen(intent: Intent, task: TaskRecord, known: AbstractSet[str] | None)
     before = frozenset(task.retried_by[: intent.attempt]) if known is None else known
     new = [task_id for task_id in task.retried_by if task_id not in before]
     if not new:
-        return unknown(f"At {_now()} the task had no new retry. {_LATE}")
+        return unknown(say("no_retry", time=_now()))
     if len(new) > 1:
-        return unknown(f"The task has {len(new)} new retries, and which of them is this one cannot be told apart.")
+        return unknown(say("many_retries", count=len(new)))
     return Verdict(
         state="ACCEPTED",
-        reason=f"No clear answer came, but the task has a new retry: {_WHOSE}.",
+        reason=say("new_retry"),
         attempt_after=intent.attempt + 1,
         new_task_id=new[0],
     )
@@ -116,16 +114,15 @@ def _of_key(told: Recalled, intent: Intent) -> Verdict:
         case "done":
             return _accepted(intent, told.new_task_id)
         case "called_off":
-            reason = "The platform had not acted on it, and was asked never to: it can be planned again."
-            return Verdict(state="REJECTED", reason=reason)
+            return Verdict(state="REJECTED", reason=say("called_off"))
         case _:
-            return unknown(f"At {_now()} the platform had not acted on this request. {_LATE}")
+            return unknown(say("not_acted", time=_now()))
 
 
 def _accepted(intent: Intent, new_task_id: str | None) -> Verdict:
     return Verdict(
         state="ACCEPTED",
-        reason="The platform shows that it acted on this request.",
+        reason=say("acted"),
         attempt_after=intent.attempt + 1,
         new_task_id=new_task_id,
     )

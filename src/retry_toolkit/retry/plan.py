@@ -15,6 +15,7 @@ from retry_toolkit.platforms.base import EVERY_TASK, Platform, StageRecord, Task
 from retry_toolkit.retry import judge
 from retry_toolkit.retry.history import History, Past, past_of
 from retry_toolkit.retry.plan_rows import PlanRow, RetryPlan
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Action
 
 __all__ = ["PlanRow", "RetryPlan", "plan_retry"]
@@ -156,9 +157,9 @@ class _Planner:
         except (Unauthorized, PermissionDenied):
             raise
         except NotFound:
-            return self._refused(task_id, "The task does not exist (any more).")
+            return self._refused(task_id, say("gone"))
         except RetryToolkitError as error:
-            return self._refused(task_id, f"It could not be read: {error.message}")
+            return self._refused(task_id, say("unreadable", error=error.message))
 
     def _stage_row(self, task: TaskRecord) -> PlanRow:
         found = judge.stage_to_retry(task, self._stage)
@@ -183,7 +184,7 @@ class _Planner:
         files = self._files(task.task_id)
         missing = sum(file.exists is False for file in files.files) if files else 0
         if missing:
-            return replace(row, reason=f"{missing} of its input files are gone.")
+            return replace(row, reason=say("files_missing", count=missing))
         return replace(row, verdict="ready", input_bytes=_size(files) if self._copy_files else 0)
 
     def _known(self, task: TaskRecord, stage: StageRecord | None) -> PlanRow:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.states import State
 
 Group = str | None
@@ -93,13 +94,13 @@ class Rows:
         limit = self._limits[state]
         if limit is None or self._counts[state] < limit:
             return None
-        return f"Stopped: {self._counts[state]} in a row {_SAYINGS[state]}."
+        return say(_SAYINGS[state], count=self._counts[state])
 
 
 _SAYINGS = {
-    "UNKNOWN": "got no clear answer",
-    "REJECTED": "were refused by the platform",
-    "NOT_SENT": "could not be sent, because the platform cannot be reached",
+    "UNKNOWN": "stopped_unclear",
+    "REJECTED": "stopped_refused",
+    "NOT_SENT": "stopped_away",
 }
 
 
@@ -177,8 +178,7 @@ class Canary:
 
     @staticmethod
     def _stop(flock: _Flock) -> Ruling:
-        reason = "Stopped: another task with the same error was retried, and failed with it again."
-        return Ruling(stop=tuple(_drain(flock.waiting)), reason=reason)
+        return Ruling(stop=tuple(_drain(flock.waiting)), reason=say("stopped_canary"))
 
 
 def _drain(waiting: deque[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from sqlite3 import Connection
 from typing import get_args
 
@@ -17,7 +18,7 @@ from retry_toolkit.retry.rows import (
     read_batch,
     read_item,
 )
-from retry_toolkit.retry.states import OPEN, State
+from retry_toolkit.retry.states import State
 
 _ITEMS = f"SELECT {', '.join(f'items.{name}' for name in ITEM_COLUMNS)} FROM items"  # noqa: S608 - our own names
 _BATCHES = f"SELECT {', '.join(BATCH_COLUMNS)} FROM batches"  # noqa: S608 - our own names
@@ -73,20 +74,24 @@ def get_batch(connection: Connection, batch_id: str) -> StoredBatch:
 
 
 def list_batches(
-    connection: Connection, *, origin: str | None = None, limit: int | None = None, unfinished: bool = False
+    connection: Connection,
+    *,
+    origin: str | None = None,
+    limit: int | None = None,
+    with_items: AbstractSet[State] = frozenset(),
 ) -> list[BatchRow]:
-    """Batches, newest first; `unfinished`: only those that run, pause, or have items to send, read back or watch."""
+    """Batches, newest first; `with_items`: only those that run, pause, or have items in these states."""
     clauses: list[str] = []
     values: list[str | int] = []
     if origin is not None:
         clauses.append("origin = ?")
         values.append(printable(origin))
-    if unfinished:
-        open_states = ", ".join(f"'{state}'" for state in sorted(OPEN))
+    if with_items:
         clauses.append(
-            "(state IN ('running', 'paused') OR EXISTS (SELECT 1 FROM items"  # noqa: S608 - our own words
-            f" WHERE items.batch_id = batches.batch_id AND items.state IN ({open_states})))"
+            "(state IN ('running', 'paused') OR EXISTS (SELECT 1 FROM items"  # noqa: S608 - as many marks as values
+            f" WHERE items.batch_id = batches.batch_id AND items.state IN ({', '.join('?' for _ in with_items)})))"
         )
+        values.extend(sorted(with_items))
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     values.append(-1 if limit is None else limit)
     rows = connection.execute(f"{_BATCHES} {where} ORDER BY id DESC LIMIT ?", values)

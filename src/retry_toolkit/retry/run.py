@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from retry_toolkit.errors import NotFound, RetryToolkitError
-from retry_toolkit.platforms.base import Platform
+from retry_toolkit.platforms.base import Platform, TaskRecord
 from retry_toolkit.retry.agenda import Agenda, Look, Send, Skip, Step, Stop, Watch
 from retry_toolkit.retry.book import Book
 from retry_toolkit.retry.classify import Verdict
 from retry_toolkit.retry.lookback import read_back
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Item
 from retry_toolkit.retry.sending import Event, Sender
 from retry_toolkit.retry.states import State
@@ -37,6 +38,7 @@ class Runner:
         agenda: Decides; touched only by the thread of `run`.
         workers: Steps under way at a time.
         changed: Called in the thread of `run` after changes, at most every `SHOW_EVERY_S`.
+        seen: Called with each state of a task that was read to watch it, in a thread of a worker.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Runner:
         agenda: Agenda,
         workers: int,
         changed: Callable[[], None],
+        seen: Callable[[TaskRecord], None],
     ) -> None:
         self._platform = platform
         self._book = book
@@ -55,6 +58,7 @@ class Runner:
         self._agenda = agenda
         self._workers = workers
         self._changed = changed
+        self._seen = seen
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._working = 0
         self._leaving = False
@@ -166,18 +170,20 @@ class Runner:
         try:
             verdict = read_back(self._platform, item, known=known, call_off=call_off and may_write)
         except RetryToolkitError as error:
-            verdict = Verdict(state="UNKNOWN", reason=f"It could not be read back: {error.message}", again=True)
+            verdict = Verdict(state="UNKNOWN", reason=say("unread", error=error.message), again=True)
         return self._settled(item, verdict)
 
     def _watch(self, item: Item) -> Event:
         try:
-            ended = end_of(item, self._platform.task(watched_id(item)))
+            task = self._platform.task(watched_id(item))
             self._absent.pop(item.op_id, None)
+            self._seen(task)
+            ended = end_of(item, task)
         except NotFound:
             self._absent[item.op_id] += 1
             ended = gone() if self._absent[item.op_id] >= GONE_AFTER else None
         except RetryToolkitError as error:
-            ended = Verdict(state="ACCEPTED", reason=f"Accepted; it could not be watched: {error.message}", again=True)
+            ended = Verdict(state="ACCEPTED", reason=say("unwatched", error=error.message), again=True)
         return self._settled(item, ended or Verdict(state="ACCEPTED"))
 
     def _skip(self, op_ids: Iterable[str], reason: str) -> Iterator[Event]:

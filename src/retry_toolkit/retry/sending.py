@@ -25,6 +25,7 @@ from retry_toolkit.retry.classify import Outcome, Verdict, classify, unknown
 from retry_toolkit.retry.evidence import Evidence
 from retry_toolkit.retry.lookback import confirm_new_task, read_back
 from retry_toolkit.retry.policy import Timing
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Item
 from retry_toolkit.retry.states import SENDABLE
 
@@ -117,7 +118,7 @@ class Sender:
             task = self._platform.task(item.task_id)
             moved = judge.changed_since(item.intent, task)
             if moved is not None:
-                return Verdict(state="SKIPPED", reason=f"Not sent: {moved}")
+                return Verdict(state="SKIPPED", reason=say("not_sent", why=moved))
             self._known[item.op_id] = frozenset(task.retried_by)
             return _Prepared(item=item, task=task, evidence_id=self._keep(item, task))
         except RetryToolkitError as error:
@@ -217,7 +218,7 @@ class Sender:
         A yes may name a wrong task. A no is also what a second copy of our own request gets (networks duplicate) after
         the first one was acted on.
         """
-        seen = unknown("The platform answered, but could not be looked at afterwards.", verdict.detail)
+        seen = unknown(say("unconfirmed"), verdict.detail)
         for wait in self._timing.confirm_after_s:
             time.sleep(wait)
             try:
@@ -241,14 +242,17 @@ def _unprepared(error: RetryToolkitError) -> Verdict:
     """Why an item is not sent (now) when reading it, or keeping its evidence, failed."""
     match error:
         case NotFound():
-            return Verdict(state="SKIPPED", reason="Not sent: the task does not exist (any more).")
+            return Verdict(state="SKIPPED", reason=_not_sent("gone"))
         case Unauthorized() | PermissionDenied():
-            return Verdict(state="SKIPPED", reason="Not sent: the task may not be read.", detail=error.message)
+            return Verdict(state="SKIPPED", reason=_not_sent("hidden"), detail=error.message)
         case JournalError():
-            return Verdict(state="SKIPPED", reason=f"Not sent: its evidence could not be kept. {error}")
+            return Verdict(state="SKIPPED", reason=_not_sent("no_evidence", error=error))
         case _:
-            reason = f"Not sent: it could not be read just before. {error.message}"
-            return Verdict(state="PLANNED", reason=reason, again=True)
+            return Verdict(state="PLANNED", reason=_not_sent("unreadable", error=error.message), again=True)
+
+
+def _not_sent(key: str, **values: object) -> str:
+    return say("not_sent", why=say(key, **values))
 
 
 def _outcome_of(call: Callable[[], T]) -> T | BaseException:

@@ -7,6 +7,7 @@ from typing import Any
 from retry_toolkit.errors import JournalError
 from retry_toolkit.retry import queries
 from retry_toolkit.retry.changes import Change
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import BatchRow, BatchState, Item
 from retry_toolkit.retry.rows import StoredItem
 from retry_toolkit.retry.states import FINAL, OPEN, RESOLUTIONS, SENDABLE, State, may_follow
@@ -52,7 +53,7 @@ def skip_planned(change: Change, batch: BatchRow, reason: str) -> None:
 def lose_track(change: Change, batch_id: str) -> list[Item]:
     """What a process that died left SENT: UNKNOWN."""
     return [
-        _set_state(change, stored, "recovered", "UNKNOWN", reason="its process ended before an answer was recorded")
+        _set_state(change, stored, "recovered", "UNKNOWN", reason=say("process_ended"))
         for stored in queries.stored_items(change.connection, batch_id=batch_id, states=["SENT"])
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from retry_toolkit.frames.fingerprints import fingerprint
 from retry_toolkit.platforms.base import StageRecord, TaskRecord
 from retry_toolkit.retry.classify import Verdict
+from retry_toolkit.retry.reasons import say
 from retry_toolkit.retry.records import Item
 
 MAX_ERROR = 2_000
@@ -25,12 +26,12 @@ def end_of(item: Item, task: TaskRecord) -> Verdict | None:
             # A look that is older than the answer: what it shows is the failure from before.
             return None
         if stage.retry_count > after:
-            return Verdict(state="FAILED_AGAIN", reason=f"{stage.stage!r} has been retried again since.")
+            return Verdict(state="FAILED_AGAIN", reason=say("retried_since", stage=stage.stage))
     match task.status:
         case "succeeded":
-            return Verdict(state="SUCCEEDED", reason="The task succeeded.")
+            return Verdict(state="SUCCEEDED", reason=say("succeeded"))
         case "cancelled":
-            return Verdict(state="CANCELLED", reason="The task was cancelled.")
+            return Verdict(state="CANCELLED", reason=say("cancelled"))
         case "failed":
             return _failed(task, stage)
         case _:
@@ -39,7 +40,7 @@ def end_of(item: Item, task: TaskRecord) -> Verdict | None:
 
 def gone() -> Verdict:
     """The task was deleted before it was seen to end."""
-    return Verdict(state="CANCELLED", reason="The task was deleted; how it would have ended is not known.")
+    return Verdict(state="CANCELLED", reason=say("deleted"))
 
 
 def _own_stage(item: Item, task: TaskRecord) -> StageRecord | None:
@@ -49,11 +50,10 @@ def _own_stage(item: Item, task: TaskRecord) -> StageRecord | None:
 def _failed(task: TaskRecord, own: StageRecord | None) -> Verdict:
     broken = own if own is not None and own.status == "failed" else task.failed_stage
     error = (broken and broken.error) or task.error or ""
-    where = f" at {broken.stage!r}" if broken else ""
-    later = ", a later stage" if own is not None and broken is not own else ""
+    key = "failed" if broken is None else "failed_at" if own is None or own is broken else "failed_later"
     return Verdict(
         state="FAILED_AGAIN",
-        reason=f"The task failed again{where}{later}.",
+        reason=say(key, stage=broken and broken.stage),
         detail=error[-MAX_ERROR:],
         fingerprint=fingerprint(error),
     )
