@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --quiet --constraint constraints.txt
 TEST_OUTPUT := test-output
 
-.PHONY: help up test test-long test-mutations lint clean constraints
+.PHONY: help up test test-long test-mutations bench lint clean constraints
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -26,6 +26,9 @@ test-long: $(VENV)/.test ## The large storms: hours of kills, races and faults (
 
 test-mutations: $(VENV)/.test ## Put safety bugs into copies of the source and see that the tests notice each
 	@$(BIN)/python -m tests.mutations
+
+bench: $(VENV)/.test ## Measure every claim against its baseline and write docs/performance.md
+	@$(BIN)/python -m benchmarks --write
 
 lint: $(VENV)/.test ## Ruff, mypy --strict and the import rules
 	@$(BIN)/ruff check .
