@@ -13,6 +13,7 @@ import retry_toolkit
 
 NAMES = [
     "Capabilities",
+    "Filters",
     "Platform",
     "RejectedRows",
     "RetryBatch",
@@ -26,6 +27,7 @@ NAMES = [
     "disk_cost",
     "errors",
     "execute",
+    "filter_tasks",
     "fingerprint",
     "group_failures",
     "load_attempts",

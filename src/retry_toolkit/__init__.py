@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from retry_toolkit.analysis.failures import group_failures
     from retry_toolkit.analysis.lineage import build_lineage, load_lineage
     from retry_toolkit.connector import connect
+    from retry_toolkit.frames.filters import Filters, filter_tasks
     from retry_toolkit.frames.fingerprints import fingerprint
     from retry_toolkit.frames.load import RejectedRows, load_logs, load_stages, load_tasks
     from retry_toolkit.platforms.base import Capabilities, Platform, TaskQuery
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Capabilities",
+    "Filters",
     "Platform",
     "RejectedRows",
     "RetryBatch",
@@ -38,6 +40,7 @@ __all__ = [
     "disk_cost",
     "errors",
     "execute",
+    "filter_tasks",
     "fingerprint",
     "group_failures",
     "load_attempts",
@@ -55,6 +58,7 @@ __all__ = [
 # No module may bear the name of one of these functions: importing it would put the module in the function's place.
 _HOMES = {
     "Capabilities": "platforms.base",
+    "Filters": "frames.filters",
     "Platform": "platforms.base",
     "RejectedRows": "frames.load",
     "RetryBatch": "retry.batch",
@@ -67,6 +71,7 @@ _HOMES = {
     "disk_by_root": "analysis.disk",
     "disk_cost": "analysis.disk",
     "execute": "retry.execute",
+    "filter_tasks": "frames.filters",
     "fingerprint": "frames.fingerprints",
     "group_failures": "analysis.failures",
     "load_attempts": "retry.attempts",

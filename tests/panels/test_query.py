@@ -1,12 +1,16 @@
-"""Which tasks match, and in which order."""
+"""How the table is ordered, and what its filters offer."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retry_toolkit.frames.build import tasks_frame
-from retry_toolkit.panels.state.query import ACTIVE, Filters, Sort, choices, matching, ordered
+from retry_toolkit.frames.filters import Filters, matching
+from retry_toolkit.panels.state.query import FAILED_ONLY, Sort, choices, ordered
 from tests.panels.memory import make_task
 
 TASKS = tasks_frame(
@@ -21,35 +25,10 @@ TASKS = tasks_frame(
 )
 
 
-def ids(filters: Filters, sort: Sort | None = None) -> list[str]:
+def ids(filters: Filters, sort: Sort) -> list[str]:
     """Ids that match, in order."""
-    positions = ordered(TASKS, matching(TASKS, filters), sort or Sort())
+    positions = ordered(TASKS, matching(TASKS, filters), sort)
     return [str(task_id) for task_id in TASKS["task_id"].iloc[positions]]
-
-
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
-        (Filters(), ["00123", "1e5", "[x].*"]),
-        (Filters(status=None), ["00123", "1e5", "NA", "run", "wait", "[x].*"]),
-        (Filters(status=ACTIVE), ["run", "wait"]),
-        (Filters(status="cancelled"), []),
-        (Filters(template="other"), ["1e5"]),
-        (Filters(template="never seen"), []),
-        (Filters(status=None, project="sales", template="sales_report"), ["00123", "run", "wait", "[x].*"]),
-        (Filters(failure_category="tool_error", failed_stage="join"), ["00123", "1e5", "[x].*"]),
-        (Filters(retryable_only=True), ["1e5", "[x].*"]),
-        (Filters(refusal="limit_reached"), ["00123"]),
-        (Filters(status=None, text="销售"), ["1e5"]),
-        (Filters(status=None, text=" ANNA "), ["00123"]),
-        (Filters(status=None, text="[x].*"), ["[x].*"]),
-        (Filters(text="50% of (rows) ["), ["[x].*"]),
-        (Filters(text="00123"), ["00123"]),
-    ],
-)
-def test_filters(filters: Filters, expected: list[str]) -> None:
-    """Each filter lets through what it says; a search is plain text over name, id, error and owner."""
-    assert ids(filters) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,7 +44,23 @@ def test_filters(filters: Filters, expected: list[str]) -> None:
 )
 def test_sorting(sort: Sort, expected: list[str]) -> None:
     """Missing values come last both ways, ties stay newest first, and failed comes before all other states."""
-    assert ids(Filters(status=None), sort) == expected
+    assert ids(Filters(), sort) == expected
+
+
+def test_only_what_matches_is_ordered() -> None:
+    """The table begins with what failed."""
+    assert ids(FAILED_ONLY, Sort("task_id", descending=True)) == ["[x].*", "1e5", "00123"]
+
+
+@given(st.lists(st.none() | st.sampled_from("aAbBäÄ中"), max_size=9), st.booleans())
+def test_any_column_is_ordered_as_python_would(names: list[str | None], descending: bool) -> None:
+    """Text in any case, as text and as category; Python's sort is stable, backwards too."""
+    tasks = pd.DataFrame({"name": pd.array(names, dtype="str")})
+    known = [place for place, name in enumerate(names) if name is not None]
+    expected = sorted(known, key=lambda place: str(names[place]).lower(), reverse=descending)
+    expected += [place for place, name in enumerate(names) if name is None]
+    for column in (tasks, tasks.astype("category")):
+        assert ordered(column, np.ones(len(names), dtype=np.bool_), Sort("name", descending)).tolist() == expected
 
 
 def test_only_what_occurs_is_offered() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.query import Filters, Sort
+from retry_toolkit.panels.state.query import FAILED_ONLY, Sort
 from tests.panels.conftest import MakeDesk
 from tests.panels.memory import MemoryPlatform, make_task
 
@@ -137,7 +137,7 @@ def test_reset_goes_back_to_all_failed_tasks(make_desk: MakeDesk) -> None:
     desk.table.filter(text="t2", status=None)
     desk.table.sort_by("name")
     desk.table.reset()
-    assert (desk.table.filters, desk.table.sort, desk.table.page) == (Filters(), Sort(), 0)
+    assert (desk.table.filters, desk.table.sort, desk.table.page) == (FAILED_ONLY, Sort(), 0)
     assert desk.table.selected == {"t07"}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from retry_toolkit.panels.state.query import Filters
+from retry_toolkit.panels.state.query import FAILED_ONLY
 from retry_toolkit.panels.state.table import PAGE_SIZES
 from retry_toolkit.panels.tasks import TasksView
 from retry_toolkit.panels.view import one_line
@@ -107,7 +107,7 @@ def test_messages_of_the_browser_reach_the_state(make_desk: MakeDesk) -> None:
     assert desk.report.task_id == "t5"
     desk.table.filter(text="x")
     say(type="reset")
-    assert desk.table.filters == Filters()
+    assert desk.table.filters == FAILED_ONLY
     assert [notice.title_key for notice in desk.session.notices.items] == ["problem.unexpected.title"]
     say(nonsense=1)
     assert len(desk.session.notices.items) == 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from retry_toolkit.frames.filters import ACTIVE, Filters
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.query import ACTIVE, Filters
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Node, el

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import ipywidgets
 
+from retry_toolkit.frames.filters import ACTIVE
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.query import ACTIVE, choices
+from retry_toolkit.panels.state.query import choices
 from retry_toolkit.panels.view import clipped, redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import button, el

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.query import Filters
+from retry_toolkit.panels.state.query import FAILED_ONLY
 from retry_toolkit.panels.state.table import PAGE_SIZES, Window
 from retry_toolkit.panels.view import clipped, iso, one_line, redraw, retries_text, speaks
 from retry_toolkit.panels.widgets.table import TaskTable
@@ -90,7 +90,7 @@ class TasksView:
                 "action": None,
                 "label": None,
             }
-        if self._table.filters == Filters():
+        if self._table.filters == FAILED_ONLY:
             return {
                 "title": texts("table.none_failed"),
                 "text": texts("table.none_failed_hint"),

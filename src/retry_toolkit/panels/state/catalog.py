@@ -13,8 +13,8 @@ from traitlets import Bool, HasTraits, Instance, Int
 
 from retry_toolkit.analysis.lineage import build_lineage
 from retry_toolkit.frames.build import stages_frame, tasks_frame
+from retry_toolkit.frames.conditions import Positions
 from retry_toolkit.panels.state.problems import Problem, explain
-from retry_toolkit.panels.state.query import Positions
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.platforms.base import TaskRecord
 

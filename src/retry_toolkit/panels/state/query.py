@@ -1,48 +1,26 @@
-"""Which tasks are shown, and in which order: pure functions over the tasks frame."""
+"""How the table is ordered, what it begins with, and what its filters offer: pure functions over the tasks frame."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
-Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
+from retry_toolkit.frames.conditions import Mask, Positions
+from retry_toolkit.frames.filters import Filters
 
-CATEGORY_FILTERS: Final = (
-    "status",
-    "template",
-    "project",
-    "failed_stage",
-    "failure_category",
-    "fingerprint",
-    "refusal",
-)
-ACTIVE: Final = "active"
-"""Stands for running and pending in the status filter."""
-_SEARCHED: Final = ("name", "task_id", "error", "owner")
+FAILED_ONLY: Final = Filters(status="failed")
+"""What the table shows until somebody filters."""
+
 # Sorting by status puts what needs attention first.
 _STATUS_RANK: Final = {
     status: rank
     for rank, status in enumerate(("failed", "running", "pending", "unknown", "cancelled", "skipped", "succeeded"))
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """What a task must match; None is any."""
-
-    status: str | None = "failed"
-    template: str | None = None
-    project: str | None = None
-    failed_stage: str | None = None
-    failure_category: str | None = None
-    fingerprint: str | None = None
-    refusal: str | None = None
-    text: str = ""
-    retryable_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,52 +31,41 @@ class Sort:
     descending: bool = True
 
 
-def matching(tasks: pd.DataFrame, filters: Filters) -> Mask:
-    """Which rows match; the cheap category filters run first, the text is sought only in what they leave."""
-    mask = np.ones(len(tasks), dtype=np.bool_)
-    for name in CATEGORY_FILTERS:
-        wanted = getattr(filters, name)
-        if wanted == ACTIVE and name == "status":
-            mask &= _has_category(tasks[name], "running") | _has_category(tasks[name], "pending")
-        elif wanted is not None:
-            mask &= _has_category(tasks[name], wanted)
-    if filters.retryable_only:
-        mask &= tasks["retryable"].fillna(False).to_numpy(dtype=np.bool_)
-    if needle := filters.text.strip():
-        left = np.flatnonzero(mask)
-        mask = np.zeros_like(mask)
-        mask[left] = _contains(tasks.iloc[left], needle)
-    return mask
-
-
-def _has_category(column: pd.Series, wanted: str) -> Mask:
-    code = column.cat.categories.get_indexer(pd.Index([wanted]))[0]
-    return np.asarray(column.cat.codes == code) if code >= 0 else np.zeros(len(column), dtype=np.bool_)
-
-
-def _contains(tasks: pd.DataFrame, needle: str) -> Mask:
-    found = np.zeros(len(tasks), dtype=np.bool_)
-    for name in _SEARCHED:
-        column = tasks[name].astype("str")
-        found |= column.str.contains(needle, case=False, regex=False).fillna(False).to_numpy(dtype=np.bool_)
-    return found
-
-
 def ordered(tasks: pd.DataFrame, mask: Mask, sort: Sort) -> Positions:
     """Row numbers of what matches in the order of `sort`; missing values come last, ties stay newest first."""
     positions = np.flatnonzero(mask)
-    keys = _sort_keys(tasks[sort.column].iloc[positions], sort.column)
-    # NumPy sorts NaN, which stands for missing, behind everything else.
-    ranks = keys.rank(method="dense", ascending=not sort.descending).to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.asarray(positions[np.argsort(ranks, kind="stable")], dtype=np.intp)
+    keys, missing = _keys(tasks[sort.column].iloc[positions])
+    known = positions[~missing]
+    order = np.argsort(-keys[~missing] if sort.descending else keys[~missing], kind="stable")
+    return np.concatenate([known[order], positions[missing]])
 
 
-def _sort_keys(column: pd.Series, name: str) -> pd.Series:
-    if name == "status":
-        return column.astype("str").map(_STATUS_RANK)
+def _keys(column: pd.Series) -> tuple[Any, Mask]:
+    """Signed numbers that order like the values of a column, and where there is none."""
+    missing = column.isna().to_numpy()
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype("str")
-    return column.str.casefold() if pd.api.types.is_string_dtype(column.dtype) else column
+        return _word_ranks(column.cat.categories, str(column.name))[column.array.codes], missing
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.to_numpy(dtype="datetime64[us]").view(np.int64), missing
+    if pd.api.types.is_string_dtype(column.dtype):
+        return _text_ranks(column), missing
+    return column.to_numpy(dtype=np.float64, na_value=np.nan), missing
+
+
+def _word_ranks(words: pd.Index, name: str) -> Any:
+    """Rank of each category; the appended place serves the code -1 of missing values."""
+    if name == "status":
+        ranks = np.array([_STATUS_RANK.get(word, len(_STATUS_RANK)) for word in words], dtype=np.int64)
+    else:
+        ranks = _text_ranks(words)
+    # NumPy sorts small integers by their bits, several times as fast.
+    return np.append(ranks, 0).astype(np.int16 if len(words) < np.iinfo(np.int16).max else np.int64)
+
+
+def _text_ranks(texts: Any) -> Any:
+    """Ranks by letters in any case."""
+    lower = pc.utf8_lower(pa.array(texts, type=pa.large_string(), from_pandas=True))
+    return pc.rank(lower, tiebreaker="dense").to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def choices(tasks: pd.DataFrame, name: str) -> tuple[str, ...]:

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from traitlets import HasTraits, Instance, Int
 
+from retry_toolkit.frames.conditions import Positions
+from retry_toolkit.frames.filters import Filters, matching
 from retry_toolkit.panels.state.catalog import Catalog, CatalogState
-from retry_toolkit.panels.state.query import Filters, Positions, Sort, matching, ordered
+from retry_toolkit.panels.state.query import FAILED_ONLY, Sort, ordered
 
 PAGE_SIZES: Final = (10, 20, 40)
 # Columns whose first click shows the largest or newest first.
@@ -36,7 +38,7 @@ class TableState(HasTraits):
     Changing the filters lets go of both.
     """
 
-    filters = Instance(Filters, args=())
+    filters = Instance(Filters)
     sort = Instance(Sort, args=())
     page = Int()
     page_size = Int(PAGE_SIZES[0])
@@ -44,7 +46,7 @@ class TableState(HasTraits):
     window = Instance(Window, allow_none=True)
 
     def __init__(self, catalog: CatalogState) -> None:
-        super().__init__()
+        super().__init__(filters=FAILED_ONLY)
         self._catalog = catalog
         self._order: Positions = np.zeros(0, dtype=np.intp)
         self._matching: frozenset[str] | None = None
@@ -75,7 +77,7 @@ class TableState(HasTraits):
 
     def reset(self) -> None:
         """Back to all failed tasks, newest first."""
-        self.filters, self.sort, self.pinned, self.kept = Filters(), Sort(), (), frozenset()
+        self.filters, self.sort, self.pinned, self.kept = FAILED_ONLY, Sort(), (), frozenset()
         self._arrange(page=0)
 
     def sort_by(self, column: str) -> None:
