@@ -114,7 +114,12 @@ def storm(number: int) -> tuple[Findings, Counter[Kind]]:
 def test_a_storm_in_process() -> None:
     """Nothing is done twice, lost or said falsely; unclear is only what was never done and may still be on its way."""
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        results = list(pool.map(storm, range(PARTS)))
+        parts = [pool.submit(storm, number) for number in range(PARTS)]
+        try:
+            results = [part.result() for part in parts]
+        finally:
+            # Of a storm that failed the other parts are not wanted.
+            pool.shutdown(wait=False, cancel_futures=True)
     for findings, _ in results:
         findings.check(unknown=True)
     check_fired([fired for _, fired in results], least=SIZES.fired)
