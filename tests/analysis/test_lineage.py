@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.generate import Shape
+from benchmarks.generate import tasks as history
 from retry_toolkit.analysis.lineage import build_lineage, load_lineage
 from retry_toolkit.frames.build import tasks_frame
 from retry_toolkit.frames.schema import LINEAGE
 from retry_toolkit.platforms.base import TaskRecord
-from tests.frames.records import RecordedPlatform, task
+from tests.analysis.forest import places, told
+from tests.frames.records import START, RecordedPlatform, task
 
 
 def lineage(tasks: list[TaskRecord], claims: dict[str, list[str]] | None = None) -> pd.DataFrame:
@@ -156,27 +160,40 @@ def test_a_chain_of_a_hundred_thousand_is_quick() -> None:
     assert circle["depth"].tolist() == list(range(count))
 
 
-@given(
-    st.lists(st.none() | st.integers(0, 14), max_size=12),
-    st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=6),
-)
-def test_any_links_give_a_forest(parents: list[int | None], pairs: list[tuple[int, int]]) -> None:
-    """Every task has a root without a way up, and depth counts the steps to it; sizes add up."""
-    tasks = [
-        task(f"t{n}", hours=n % 3, parent_id=None if parent is None else f"t{parent}")
-        for n, parent in enumerate(parents)
+STATUSES: st.SearchStrategy[Any] = st.sampled_from(["failed", "succeeded", "running", "cancelled", "unknown"])
+LINKS = st.lists(st.tuples(st.none() | st.integers(0, 14), STATUSES, st.none() | st.integers(0, 2)), max_size=12)
+
+
+@given(LINKS, st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=6))
+def test_any_links_give_what_the_slow_way_gives(
+    links: list[tuple[int | None, Any, int | None]], pairs: list[tuple[int, int]]
+) -> None:
+    """Parents that are unknown, circles, claims that agree and that do not, times that are missing or the same."""
+    records = [
+        task(
+            f"t{number}",
+            status=status,
+            parent_id=None if parent is None else f"t{parent}",
+            created_at=None if hours is None else START + timedelta(hours=hours),
+        )
+        for number, (parent, status, hours) in enumerate(links)
     ]
     claims: dict[str, list[str]] = {}
     for claimant, child in pairs:
         claims.setdefault(f"t{claimant}", []).append(f"t{child}")
-    frame = lineage(tasks, claims)
-    roots, depths, links = column(frame, "root_id"), column(frame, "depth"), column(frame, "parent_id")
-    for name in frame.index:
-        assert depths[roots[name]] == 0
-        if depths[name] > 0:
-            assert depths[name] == depths[links[name]] + 1
-            assert roots[name] == roots[links[name]]
-    assert frame["tree_size"].tolist() == [list(roots.values()).count(root) for root in roots.values()]
+    tasks = tasks_frame(records)
+    expected = places(told(tasks), claims)
+    frame = build_lineage(tasks, claims).astype("object")
+    assert list(frame.where(frame.notna(), None).itertuples(index=False, name=None)) == expected
+
+
+@pytest.mark.parametrize("shape", ["forest", "chain", "cycles"])
+def test_large_histories_give_what_the_slow_way_gives(shape: Shape) -> None:
+    """Lineages 51 deep, one chain, and circles, over thousands of tasks."""
+    tasks = history(5_000, shape=shape)
+    frame = build_lineage(tasks).astype("object")
+    expected = places(told(tasks))
+    assert list(frame.where(frame.notna(), None).itertuples(index=False, name=None)) == expected
 
 
 def test_a_platform_or_tasks_may_be_given() -> None:

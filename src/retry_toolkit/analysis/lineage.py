@@ -26,6 +26,9 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Claims: TypeAlias = Mapping[str, Sequence[str]]
 
 NOBODY = -1
+_OUTCOMES = pa.array([None, "cancelled", "failed", "open", "recovered"], type=pa.large_string())
+_RANKS = {"cancelled": 1, "failed": 2, "running": 3, "pending": 3, "succeeded": 4}
+_SUCCEEDED = 4
 
 
 @describes(LINEAGE)
@@ -69,16 +72,16 @@ def build_lineage(tasks: pd.DataFrame, claims: Claims | None = None) -> pd.DataF
         {columns}
     """
     ids = _texts(tasks["task_id"])
-    named = _places(ids, _texts(tasks["parent_id"]))
-    nameless = tasks["parent_id"].isna().to_numpy()
-    parent, conflict = _agree(ids, named, nameless, claims or {})
+    told = _texts(tasks["parent_id"])
+    nameless = told.is_null().to_numpy(zero_copy_only=False)
+    parent, conflict = _agree(ids, told, nameless, claims or {})
     cycle = _on_cycle(parent)
     root, depth = _climb(_cut(parent, cycle, tasks["created_at"]))
     count = len(tasks)
     children = np.bincount(parent[parent != NOBODY], minlength=count)
     size = np.bincount(root, minlength=count)[root]
     adopted = nameless & (parent != NOBODY)
-    parents = pc.if_else(pa.array(adopted), _pick(ids, parent), _texts(tasks["parent_id"]))
+    parents = pc.if_else(pa.array(adopted), _pick(ids, parent), told) if adopted.any() else told
     return build_frame(
         LINEAGE,
         {
@@ -102,22 +105,23 @@ def _texts(column: Any) -> Any:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def _places(ids: Any, wanted: Any) -> Places:
+def _places(ids: Any, *wanted: Any) -> list[Places]:
     """Row numbers of the wanted ids; `NOBODY` for missing and unknown ones. Of rows with one id the first counts."""
-    found = pc.index_in(wanted, value_set=ids, skip_nulls=True)
+    # All at once: most of the time goes into the index over the ids.
+    found = pc.index_in(pa.concat_arrays(wanted), value_set=ids, skip_nulls=True)
     places: Places = found.fill_null(NOBODY).to_numpy(zero_copy_only=False).astype(np.int64)
-    return places
+    return np.split(places, np.cumsum([len(part) for part in wanted[:-1]]))
 
 
 def _pick(ids: Any, places: Places) -> Any:
     return ids.take(pa.array(places, mask=places == NOBODY))
 
 
-def _agree(ids: Any, named: Places, nameless: Flags, claims: Claims) -> tuple[Places, Flags]:
+def _agree(ids: Any, told: Any, nameless: Flags, claims: Claims) -> tuple[Places, Flags]:
     """Parents by what both sides say, and where the two differ."""
     pairs = [(child, claimant) for claimant, children in claims.items() for child in children]
-    child = _places(ids, _texts([pair[0] for pair in pairs]))
-    claimant = _places(ids, _texts([pair[1] for pair in pairs]))
+    children, claimants = ([pair[side] for pair in pairs] for side in (0, 1))
+    named, child, claimant = _places(ids, told, _texts(children), _texts(claimants))
     speaks = _marked(len(named), claimant)
     known = (child != NOBODY) & (claimant != NOBODY)
     child, claimant = child[known], claimant[known]
@@ -140,28 +144,22 @@ def _marked(count: int, places: Places) -> Flags:
 
 def _on_cycle(parent: Places) -> Flags:
     """Tasks whose links lead back to themselves: after as many steps as there are tasks, only they are reached."""
-    count = len(parent)
-    jump = np.append(np.where(parent == NOBODY, count, parent), count)
-    for _ in range(count.bit_length()):
-        if (jump == count).all():
-            break
-        jump = jump[jump]
-    reached = np.zeros(count + 1, dtype=np.bool_)
-    reached[jump] = True
-    return reached[:count]
+    jump, going = parent.copy(), np.flatnonzero(parent != NOBODY)
+    for _ in range(len(parent).bit_length()):
+        jump[going] = jump[jump[going]]
+        going = going[jump[going] != NOBODY]
+    return _marked(len(parent), jump[going])
 
 
 def _cut(parent: Places, cycle: Flags, created_at: pd.Series) -> Places:
     """The links without the one out of the oldest task of each circle."""
-    tree = parent.copy()
-    if not cycle.any():
-        return tree
-    age = _age_rank(created_at)
-    oldest, jump = age.copy(), np.where(cycle, parent, np.arange(len(parent)))
-    for _ in range(len(parent).bit_length()):
+    tree, circular = parent.copy(), np.flatnonzero(cycle)
+    age = _age_rank(created_at.iloc[circular])
+    oldest, jump = age.copy(), np.searchsorted(circular, parent[circular])
+    for _ in range(len(circular).bit_length()):
         oldest = np.minimum(oldest, oldest[jump])
         jump = jump[jump]
-    tree[cycle & (oldest == age)] = NOBODY
+    tree[circular[oldest == age]] = NOBODY
     return tree
 
 
@@ -178,22 +176,20 @@ def _climb(tree: Places) -> tuple[Places, Places]:
     """Root and depth of every task; the links must not run in circles."""
     above = np.where(tree == NOBODY, np.arange(len(tree)), tree)
     depth = (tree != NOBODY).astype(np.int64)
-    for _ in range(len(tree).bit_length()):
-        step = depth[above]
-        if not step.any():
-            break
-        depth, above = depth + step, above[above]
+    going = np.flatnonzero(depth)
+    while going.size:
+        step = depth[above[going]]
+        going, step = going[step > 0], step[step > 0]
+        higher = above[above[going]]
+        depth[going] += step
+        above[going] = higher
     return above, depth
 
 
 def _outcomes(status: pd.Series, root: Places, size: Places) -> Any:
-    """What became of each lineage, told at every task of it."""
-
-    def some(*words: str) -> Flags:
-        members = root[status.isin(words).to_numpy()]
-        return (np.bincount(members, minlength=len(root)) > 0)[root]
-
-    succeeded = some("succeeded")
-    conditions = [succeeded & (size > 1), succeeded, some("pending", "running"), some("failed"), some("cancelled")]
-    words = np.array(["recovered", None, "open", "failed", "cancelled", None], dtype=object)
-    return words[np.select(conditions, list(range(len(conditions))), default=len(conditions))]
+    """What became of each lineage, told at every task of it: what its best task came to."""
+    ranks = np.array([_RANKS.get(word, 0) for word in status.cat.categories] + [0], dtype=np.int8)
+    best = np.zeros(len(root), dtype=np.int8)
+    np.maximum.at(best, root, ranks[status.array.codes])
+    best[(best == _SUCCEEDED) & (size == 1)] = 0
+    return _OUTCOMES.take(pa.array(best[root]))
