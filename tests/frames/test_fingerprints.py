@@ -85,6 +85,8 @@ def test_what_varies_is_removed(message: str, expected: str) -> None:
     [
         ("process ended with exit code 137", "process ended with exit code 139"),
         ("exited with code 1", "exited with code 2"),
+        ("worker ended: exit_code=137", "worker ended: exit_code=139"),
+        ("[WinError 5] x", "[WinError 32] x"),
         ("returned non-zero exit status 1.", "returned non-zero exit status 2."),
         ("HTTP 500 from upstream", "HTTP 503 from upstream"),
         ("HTTP/1.1 502 after 3 s", "HTTP/1.1 504 after 3 s"),
@@ -96,6 +98,8 @@ def test_what_varies_is_removed(message: str, expected: str) -> None:
         ("退出码 137", "退出码 139"),
         ("状态码：500", "状态码：503"),
         ("error 1045 (28000)", "error 1146 (28000)"),
+        ("in /数据/退出码 137", "in /数据/退出码 139"),
+        ("'exit code 1' of 'exit code 2'", "'exit code 1' of 'exit code 3'"),
     ],
 )
 def test_codes_keep_causes_apart(one: str, other: str) -> None:
@@ -108,6 +112,7 @@ def test_a_code_stays_while_the_rest_goes() -> None:
     """In one message."""
     assert fingerprint("pid 4711: exit code 137 after 12 s") == "pid *: exit code 137 after * s"
     assert fingerprint("error: 12 rows failed") == "error: * rows failed"
+    assert fingerprint("exit code 1, then exit code 2 at 10:00") == "exit code 1, then exit code 2 at *"
 
 
 def test_a_traceback_is_known_by_what_was_raised() -> None:
