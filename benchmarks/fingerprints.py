@@ -1,4 +1,4 @@
-"""Fingerprints of error messages, against what is usually written: every message through one pattern after the other."""
+"""Fingerprints of error messages, against what is usually written: each message through one pattern after the other."""
 
 from __future__ import annotations
 

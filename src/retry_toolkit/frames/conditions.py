@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
+
+from retry_toolkit.frames.searching import contain
 
 Mask: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Positions: TypeAlias = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -101,19 +101,8 @@ class Contains:
         found = np.zeros(len(rows), dtype=np.bool_)
         for name in SEARCHED:
             left = np.flatnonzero(~found)
-            found[left] = self._in_column(tasks[name], rows[left])
+            found[left] = contain(tasks[name], self.text, rows[left])
         return found
-
-    def _in_column(self, column: pd.Series, rows: Positions) -> Mask:
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            # The appended place serves the code -1 of missing values.
-            words = np.append(self._matches(_arrow(column.cat.categories)), False)
-            return np.asarray(words[np.asarray(column.array.codes)[rows]])
-        return self._matches(_taken(_arrow(column), rows))
-
-    def _matches(self, texts: Any) -> Mask:
-        found = pc.match_substring(texts, self.text, ignore_case=True).fill_null(False)
-        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
     def code(self, frame: str) -> str:
         """One `str.contains` a column, joined by or."""
@@ -128,15 +117,3 @@ def masked(tasks: pd.DataFrame, conditions: Iterable[Condition]) -> Mask:
     for condition in conditions:
         mask &= condition.mask(tasks)
     return mask
-
-
-def _arrow(column: Any) -> Any:
-    array = pa.array(column, type=pa.large_string(), from_pandas=True)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _taken(texts: Any, rows: Positions) -> Any:
-    """These rows; of neighbours nothing is copied."""
-    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
-        return texts.slice(rows[0], len(rows))
-    return texts.take(pa.array(rows))
