@@ -38,6 +38,7 @@ NAMES = [
     "load_stages",
     "load_tasks",
     "plan_retry",
+    "recovery_rates",
     "resume",
     "verify_audit",
 ]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from retry_toolkit.analysis.disk import disk_by_root, disk_cost, load_disk
     from retry_toolkit.analysis.failures import group_failures
     from retry_toolkit.analysis.lineage import build_lineage, load_lineage
+    from retry_toolkit.analysis.recovery import recovery_rates
     from retry_toolkit.connector import connect
     from retry_toolkit.frames.filters import Filters, filter_tasks
     from retry_toolkit.frames.fingerprints import fingerprint
@@ -51,6 +52,7 @@ __all__ = [
     "load_stages",
     "load_tasks",
     "plan_retry",
+    "recovery_rates",
     "resume",
     "verify_audit",
 ]
@@ -82,6 +84,7 @@ _HOMES = {
     "load_stages": "frames.load",
     "load_tasks": "frames.load",
     "plan_retry": "retry.plan",
+    "recovery_rates": "analysis.recovery",
     "resume": "retry.execute",
     "verify_audit": "retry.execute",
 }

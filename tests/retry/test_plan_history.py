@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from retry_toolkit.analysis.recovery import LEAST_CASES
 from retry_toolkit.frames.build import attempts_frame, empty_frame, tasks_frame
 from retry_toolkit.frames.schema import ATTEMPTS, TASKS
 from retry_toolkit.platforms.base import AttemptRecord, Status, TaskRecord
-from retry_toolkit.retry.history import LEAST_CASES, Past, past_of
+from retry_toolkit.retry.history import Past, past_of
 from retry_toolkit.retry.plan import plan_retry
 from tests.retry.ledger import LedgerPlatform
 

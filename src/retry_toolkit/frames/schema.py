@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["id", "text", "category", "time", "seconds", "bytes", "count", "number", "flag"]
+Kind = Literal["id", "text", "category", "time", "seconds", "bytes", "count", "number", "flag", "texts", "counts"]
 
 DTYPES: dict[Kind, str] = {
     "id": "str",
@@ -20,6 +20,8 @@ DTYPES: dict[Kind, str] = {
     "count": "Int64",
     "number": "Float64",
     "flag": "boolean",
+    "texts": "list<item: large_string>[pyarrow]",
+    "counts": "list<item: int64>[pyarrow]",
 }
 
 
@@ -127,6 +129,61 @@ LINEAGE: Columns = (
     Column("conflict", "flag", "whether parent and child tell of the link differently"),
 )
 
+GROUPS: Columns = (
+    Column("fingerprint", "category", "error with its variable parts removed; missing for failures without a message"),
+    Column("count", "count", "failed tasks"),
+    Column("share", "number", "of all failed tasks, 0 to 1"),
+    Column("retryable", "count", "of these, tasks that the platform would take a retry of"),
+    Column("trend", "category", "new, rising, steady or falling; missing where there are too few"),
+    Column("counts", "counts", "failed tasks in eight equal parts of the time from the first failure to the last"),
+    Column("first_seen", "time", "creation of its oldest task"),
+    Column("last_seen", "time", "creation of its newest task"),
+    Column("stages", "texts", "stages that failed with it, the most frequent first"),
+    Column("categories", "texts", "categories that it has, the most frequent first"),
+    Column("tasks", "texts", "ids of its tasks, newest first"),
+    Column("example_id", "id", "its newest task"),
+    Column("example", "text", "error of that task"),
+)
+
+RECOVERY: Columns = (
+    Column("fingerprint", "category", "error that was retried, with its variable parts removed"),
+    Column("action", "category", "what was retried: stage (in place) or task (as a whole)"),
+    Column("stage", "category", "stage that failed; missing where stages are taken together"),
+    Column("cases", "count", "retries that ended, succeeded or failed"),
+    Column("recovered", "count", "of these, retries that succeeded"),
+    Column("rate", "number", "share that succeeded, from 5 cases on"),
+    Column("rate_low", "number", "lower end of the 95 % Wilson interval of the rate"),
+    Column("rate_high", "number", "its upper end"),
+    Column("median_s", "seconds", "median duration of a retry"),
+    Column("retries_to_success", "number", "median retries from the first such error to success, from 5 successes on"),
+    Column("s_to_success", "seconds", "median running time of these retries together"),
+    Column("tokens_to_success", "number", "median tokens of these retries together"),
+    Column("cost_to_success", "number", "median cost of these retries together"),
+    Column("advice", "category", "retry, fix first, or no data"),
+)
+
+LEDGER: Columns = (
+    Column("root_id", "id", "first task of the lineage"),
+    Column("name", "text", "what its user called it"),
+    Column("outcome", "category", "as in lineage"),
+    Column("template", "category", "pipeline or solver of the first task"),
+    Column("project", "category", "project of the first task"),
+    Column("owner", "category", "who submitted the first task"),
+    Column("tasks", "count", "tasks in the lineage"),
+    Column("seconds", "seconds", "running time of all of them"),
+    Column("tokens", "count", "tokens of all of them"),
+    Column("cost", "number", "cost of all of them, in the platform's currency"),
+    Column("extra_bytes", "bytes", "disk that its retries add"),
+    Column("unknown_seconds", "count", "tasks of unknown running time, not in the sum"),
+    Column("unknown_tokens", "count", "tasks of unknown tokens, not in the sum"),
+    Column("unknown_cost", "count", "tasks of unknown cost, not in the sum"),
+    Column("unknown_bytes", "count", "tasks of unknown disk, not in the sum"),
+    Column("retries_to_recovery", "count", "tasks after the first until one succeeded; missing where none did"),
+    Column("s_to_recovery", "seconds", "running time until then"),
+    Column("tokens_to_recovery", "count", "tokens until then"),
+    Column("cost_to_recovery", "number", "cost until then"),
+)
+
 DISK: Columns = (
     Column("task_id", "id", "task"),
     Column("root_id", "id", "first task of its lineage"),
@@ -204,6 +261,9 @@ FRAMES: dict[str, Columns] = {
     "attempts": ATTEMPTS,
     "logs": LOGS,
     "lineage": LINEAGE,
+    "groups": GROUPS,
+    "recovery": RECOVERY,
+    "ledger": LEDGER,
     "disk": DISK,
     "plan": PLAN,
     "results": RESULTS,
