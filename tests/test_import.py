@@ -23,6 +23,7 @@ NAMES = [
     "batches",
     "build_lineage",
     "connect",
+    "cost_ledger",
     "disk_by_root",
     "disk_cost",
     "errors",
@@ -40,6 +41,7 @@ NAMES = [
     "plan_retry",
     "recovery_rates",
     "resume",
+    "spending",
     "verify_audit",
 ]
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from retry_toolkit import errors
     from retry_toolkit.analysis.disk import disk_by_root, disk_cost, load_disk
     from retry_toolkit.analysis.failures import group_failures
+    from retry_toolkit.analysis.ledger import cost_ledger, spending
     from retry_toolkit.analysis.lineage import build_lineage, load_lineage
     from retry_toolkit.analysis.recovery import recovery_rates
     from retry_toolkit.connector import connect
@@ -37,6 +38,7 @@ __all__ = [
     "batches",
     "build_lineage",
     "connect",
+    "cost_ledger",
     "disk_by_root",
     "disk_cost",
     "errors",
@@ -54,6 +56,7 @@ __all__ = [
     "plan_retry",
     "recovery_rates",
     "resume",
+    "spending",
     "verify_audit",
 ]
 
@@ -70,6 +73,7 @@ _HOMES = {
     "batches": "retry.execute",
     "build_lineage": "analysis.lineage",
     "connect": "connector",
+    "cost_ledger": "analysis.ledger",
     "disk_by_root": "analysis.disk",
     "disk_cost": "analysis.disk",
     "execute": "retry.execute",
@@ -86,6 +90,7 @@ _HOMES = {
     "plan_retry": "retry.plan",
     "recovery_rates": "analysis.recovery",
     "resume": "retry.execute",
+    "spending": "analysis.ledger",
     "verify_audit": "retry.execute",
 }
 
