@@ -63,8 +63,8 @@ SENDING_BUGS = (
     Bug(
         name="take an unclear answer for not sent",
         path="retry/classify.py",
-        old='            return unknown(say("no_answer"), words, busy=error.status in BUSY, wait_s=error.retry_after_s)',
-        new='            return Verdict(state="NOT_SENT", reason=words, again=True)',
+        old='return unknown(say("no_answer"), words, busy=error.status in BUSY, wait_s=error.retry_after_s)',
+        new='return Verdict(state="NOT_SENT", reason=words, again=True)',
         tests=(STORM,),
     ),
     Bug(

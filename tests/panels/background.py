@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,10 @@ from retry_toolkit.panels.state.background import Failed
 
 
 class AtOnce:
-    """Does the work where it is asked for."""
+    """Does the work where it is asked for; what threads of others hand over comes one at a time."""
+
+    def __init__(self) -> None:
+        self._turn = threading.RLock()
 
     def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
         try:
@@ -20,16 +24,18 @@ class AtOnce:
         self.post(lambda: then(result), otherwise)
 
     def post(self, call: Callable[[], None], otherwise: Failed) -> None:
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - handed over, as threads do
-            otherwise(error)
+        with self._turn:
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - handed over, as threads do
+                otherwise(error)
 
 
 class WhenTold(AtOnce):
     """Keeps the work until `run()`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.waiting: list[Callable[[], None]] = []
 
     def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from retry_toolkit.errors import NotFound, ReadOnly, Refused
+from retry_toolkit.panels.widgets.markup import Node
 from retry_toolkit.platforms.base import (
     AttemptRecord,
     BatchItem,
@@ -38,6 +39,11 @@ EVERYTHING = Capabilities(
     cancel=True,
     parameters=True,
 )
+
+
+def words_of(node: Node) -> str:
+    """All text of a node."""
+    return node if isinstance(node, str) else " ".join(words_of(child) for child in node[2])
 
 
 def make_task(
@@ -121,7 +127,8 @@ class MemoryPlatform:
     """Tasks by id, newest first as given.
 
     Retried tasks wait; each `advance()` takes each one that waits or runs on, to its `results` (succeeded if unnamed).
-    `refusals` maps a task to the words of a refusal, `breaks` a method to an error that it raises once.
+    `refusals` maps a task to the words of a refusal, `breaks` a method to an error that it raises once, or each time
+    where it `stays_broken`.
     """
 
     records: dict[str, TaskRecord]
@@ -133,6 +140,7 @@ class MemoryPlatform:
     refusals: dict[str, str] = field(default_factory=dict)
     breaks: dict[str, Exception] = field(default_factory=dict)
     happens_anyway: bool = False
+    stays_broken: bool = False
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     page_size: int = 100
     advances_when_read: bool = False
@@ -298,7 +306,7 @@ class MemoryPlatform:
     def _note(self, method: str, *arguments: Any) -> None:
         self.calls.append((method, *arguments))
         if method in self.breaks:
-            raise self.breaks.pop(method)
+            raise self.breaks[method] if self.stays_broken else self.breaks.pop(method)
 
     def _write(self, method: str, *arguments: Any, do: Any) -> None:
         if self.read_only:

@@ -1,23 +1,30 @@
-"""Retrying: proposed, confirmed, sent once, closed with a reason."""
+"""Retrying: planned, confirmed, sent once, closed with a reason."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.proposals import BatchProposal, StageProposal, WholeProposal
+from retry_toolkit.panels.state.proposals import TYPED_ABOVE, Kind, Proposal
 from retry_toolkit.platforms.base import Capabilities
 from tests.panels.background import WhenTold
-from tests.panels.conftest import MakeDesk
-from tests.panels.memory import EVERYTHING, NOW, MemoryPlatform, make_task
+from tests.panels.conftest import MakeDesk, confirm, rest
+from tests.panels.memory import EVERYTHING, MemoryPlatform, make_task
 
 
-def confirm(desk: DeskState) -> None:
-    """Say yes to what is proposed."""
+def asked(desk: DeskState, kind: Kind) -> Proposal:
+    """The question of that kind that waits."""
     assert desk.retry.proposal is not None
-    desk.retry.confirm(desk.retry.proposal.key)
+    assert desk.retry.proposal.kind == kind
+    return desk.retry.proposal
+
+
+def states(desk: DeskState) -> list[str]:
+    """Of the items of the newest batch."""
+    return [item.state for item in desk.batches.cards[0].items]
 
 
 def messages(desk: DeskState) -> list[str]:
@@ -32,6 +39,7 @@ def platform() -> MemoryPlatform:
         make_task("a", retry_count=1),
         make_task("limit", retry_count=3, minutes_ago=1),
         make_task("ok", status="succeeded", minutes_ago=2),
+        advances_when_read=True,
     )
 
 
@@ -46,22 +54,21 @@ def desk(make_desk: MakeDesk, platform: MemoryPlatform) -> DeskState:
 def test_a_stage_retry_says_what_it_will_do(desk: DeskState, platform: MemoryPlatform) -> None:
     """Which stage is reset, which stay, which follow, the how-manieth of how many; nothing is sent."""
     desk.retry.propose_stage()
-    proposal = desk.retry.proposal
-    assert isinstance(proposal, StageProposal)
-    assert (proposal.stage, proposal.kept, proposal.after) == ("join", ("validate", "clean"), ("render",))
-    assert (proposal.retry_count, proposal.retry_limit) == (1, 3)
+    (row,) = asked(desk, "stage").ready
+    assert (row.stage, row.kept, row.after) == ("join", ("validate", "clean"), ("render",))
+    assert (row.attempt, row.retry_limit) == (1, 3)
     assert platform.called("retry_stage") == []
 
 
 def test_a_confirmed_stage_retry_is_sent_once_and_watched(desk: DeskState, platform: MemoryPlatform) -> None:
-    """With the attempt number that was read and a key of its own, and its end is told."""
+    """With the attempt number that was read and the key of its intent, and its end is told."""
     desk.retry.propose_stage()
-    assert desk.retry.proposal is not None
-    key = desk.retry.proposal.key
     confirm(desk)
-    assert platform.called("retry_stage") == [("a", "a-join", 1, key)]
-    assert desk.retry.task_outcome is not None
-    assert [item.verdict for item in desk.retry.task_outcome.items] == ["recovered"]
+    (item,) = desk.batches.cards[0].items
+    assert platform.called("retry_stage") == [("a", "a-join", 1, item.key)]
+    assert item.state == "SUCCEEDED"
+    assert desk.report.task is not None
+    assert desk.report.task.status == "succeeded"
 
 
 def test_a_retry_that_fails_again_says_so(desk: DeskState, platform: MemoryPlatform) -> None:
@@ -69,8 +76,7 @@ def test_a_retry_that_fails_again_says_so(desk: DeskState, platform: MemoryPlatf
     platform.results["a"] = "failed"
     desk.retry.propose_stage()
     confirm(desk)
-    assert desk.retry.task_outcome is not None
-    assert [item.verdict for item in desk.retry.task_outcome.items] == ["failed_again"]
+    assert states(desk) == ["FAILED_AGAIN"]
 
 
 def test_a_second_click_sends_nothing(make_desk: MakeDesk, platform: MemoryPlatform) -> None:
@@ -86,11 +92,12 @@ def test_a_second_click_sends_nothing(make_desk: MakeDesk, platform: MemoryPlatf
     key = desk.retry.proposal.key
     for _ in range(3):
         desk.retry.confirm(key)
-    assert desk.retry.sending
+    assert desk.retry.starting
     desk.retry.propose_batch()
     background.run()
     desk.retry.confirm(key)
     background.run()
+    rest(desk)
     assert len(platform.called("retry_stage")) == 1
     assert platform.called("retry_batch") == []
 
@@ -102,7 +109,7 @@ def test_a_late_click_cannot_confirm_something_else(desk: DeskState, platform: M
     old = desk.retry.proposal.key
     desk.retry.propose_whole()
     desk.retry.confirm(old)
-    assert isinstance(desk.retry.proposal, WholeProposal)
+    asked(desk, "whole")
     assert platform.called("retry_stage") == platform.called("retry_task") == []
 
 
@@ -128,12 +135,12 @@ def test_a_change_of_the_selection_revokes_the_batch(desk: DeskState, platform: 
     desk.table.toggle("a")
     desk.retry.propose_batch()
     desk.table.filter(text="zzz")
-    assert isinstance(desk.retry.proposal, BatchProposal)
+    asked(desk, "batch")
     desk.table.toggle("limit")
     assert desk.retry.proposal is None
     desk.retry.propose_stage()
     desk.table.toggle("limit")
-    assert isinstance(desk.retry.proposal, StageProposal)
+    asked(desk, "stage")
     assert platform.called("retry_batch") == []
 
 
@@ -153,60 +160,109 @@ def test_an_answer_that_comes_too_late_proposes_nothing(make_desk: MakeDesk, pla
 
 
 def test_a_batch_sends_only_what_can_be_retried(desk: DeskState, platform: MemoryPlatform) -> None:
-    """The confirmation counts what is sent and what is left out and why, also a task that is gone meanwhile."""
-    for task_id in ("a", "limit", "ok"):
+    """The confirmation names what is sent and what is left out and why, also a task that is gone meanwhile."""
+    platform.records["gone"] = make_task("gone", minutes_ago=3)
+    desk.refresh()
+    for task_id in ("a", "limit", "ok", "gone"):
         desk.table.toggle(task_id)
+    del platform.records["gone"]
     desk.retry.propose_batch()
-    proposal = desk.retry.proposal
-    assert isinstance(proposal, BatchProposal)
-    assert proposal.task_ids == ("a",)
-    assert proposal.refused == {"limit_reached": 1, "not_failed": 1}
+    plan = asked(desk, "batch").plan
+    assert [row.task_id for row in plan.ready] == ["a"]
+    assert {row.task_id: row.reason for row in plan.refused} == {
+        "limit": "The retry limit of 'join' is reached (3/3).",
+        "ok": "The task is succeeded.",
+        "gone": "The task does not exist (any more).",
+    }
     confirm(desk)
-    assert [call[0] for call in platform.called("retry_batch")] == [("a",)]
+    assert [call[0] for call in platform.called("retry_stage")] == ["a"]
 
 
 def test_each_item_of_a_batch_has_its_own_result(make_desk: MakeDesk) -> None:
-    """One recovers, one fails again, one is refused in the platform's own words beside a plain explanation."""
-    platform = MemoryPlatform.of(make_task("good"), make_task("bad"), make_task("late"), results={"bad": "failed"})
+    """One recovers, one fails again, one is refused in the platform's own words; the buckets sum to all of them."""
+    platform = MemoryPlatform.of(
+        make_task("good"), make_task("bad"), make_task("late"), results={"bad": "failed"}, advances_when_read=True
+    )
     desk = make_desk(platform)
     desk.table.select_matching()
     desk.retry.propose_batch()
-    platform.refusals["late"] = "task status is running"
+    platform.refusals["late"] = "computer says no"
     confirm(desk)
-    assert desk.retry.batch_outcome is not None
-    items = {item.task_id: item for item in desk.retry.batch_outcome.items}
-    assert {task_id: item.verdict for task_id, item in items.items()} == {
-        "good": "recovered",
-        "bad": "failed_again",
-        "late": "refused",
+    (card,) = desk.batches.cards
+    assert {item.task_id: (item.state, item.detail) for item in card.items} == {
+        "good": ("SUCCEEDED", ""),
+        "bad": ("FAILED_AGAIN", "Failed again"),
+        "late": ("REJECTED", "computer says no"),
     }
-    assert items["late"].problem is not None
-    assert (items["late"].problem.key, items["late"].problem.words) == ("still_running", "task status is running")
+    assert sum(card.buckets.values()) == card.total == 3
+    alone = [call[0] for call in platform.called("retry_stage")]
+    together = [task_id for call in platform.called("retry_batch") for task_id in call[0]]
+    assert sorted([*alone, *together]) == ["bad", "good", "late"]
 
 
-def test_each_intent_has_a_key_of_its_own(desk: DeskState, platform: MemoryPlatform) -> None:
-    """Asking twice is two intents, and so is another choice of the same question."""
+def test_a_question_that_was_varied_is_another_one(desk: DeskState, platform: MemoryPlatform) -> None:
+    """A click on the old one sends nothing."""
     desk.retry.propose_whole()
-    first = desk.retry.proposal
+    first = asked(desk, "whole")
     desk.retry.vary(copy_files=False)
-    second = desk.retry.proposal
+    second = asked(desk, "whole")
     desk.retry.vary(new_name="again")
-    third = desk.retry.proposal
-    assert isinstance(first, WholeProposal)
-    assert isinstance(second, WholeProposal)
-    assert isinstance(third, WholeProposal)
+    third = asked(desk, "whole")
     assert len({first.key, second.key, third.key}) == 3
-    assert (third.copy_files, third.new_name) == (False, "again")
+    assert (third.plan.copy_files, third.plan.name) == (False, "again")
+    assert len({first.plan.hash, second.plan.hash, third.plan.hash}) == 3
+    desk.retry.confirm(first.key)
+    assert platform.called("retry_task") == []
+
+
+def test_many_are_confirmed_by_typing_their_number(make_desk: MakeDesk) -> None:
+    """A slip of the hand does not retry a hundred tasks; what is typed leaves the question the same."""
+    count = TYPED_ABOVE + 1
+    platform = MemoryPlatform.of(*(make_task(f"t{number}") for number in range(count)), advances_when_read=True)
+    desk = make_desk(platform)
+    desk.table.select_matching()
+    desk.retry.propose_batch()
+    key = asked(desk, "batch").key
+    desk.retry.confirm(key)
+    desk.retry.vary(typed=str(count - 1))
+    desk.retry.confirm(key)
+    assert desk.batches.cards == ()
+    desk.retry.vary(typed=f" {count} ")
+    desk.retry.confirm(key)
+    rest(desk)
+    assert states(desk) == ["SUCCEEDED"] * count
+
+
+def test_canaries_go_first_and_stop_the_rest(make_desk: MakeDesk) -> None:
+    """Two of the same cause fail with it again: the others are left out, and say why."""
+    ids = [f"t{number}" for number in range(8)]
+    platform = MemoryPlatform.of(
+        *(make_task(task_id, error="Failed again") for task_id in ids),
+        results=dict.fromkeys(ids, "failed"),
+        advances_when_read=True,
+    )
+    desk = make_desk(platform)
+    desk.table.select_matching()
+    desk.retry.propose_batch()
+    assert asked(desk, "batch").can_be_careful
+    desk.retry.vary(careful=True)
+    confirm(desk)
+    card = desk.batches.cards[0]
+    assert card.buckets["SKIPPED"] >= 6
+    assert {item.reason for item in card.items if item.state == "SKIPPED"} == {
+        "Stopped: another task with the same error was retried, and failed with it again."
+    }
 
 
 def test_a_whole_retry_counts_its_files(desk: DeskState) -> None:
-    """How many, how large, until when they are kept; copying, the safe choice, comes first."""
+    """How many and how large; copying, the safe choice, comes first, and linking needs no space."""
     desk.retry.propose_whole()
-    proposal = desk.retry.proposal
-    assert isinstance(proposal, WholeProposal)
-    assert (proposal.copy_files, proposal.file_count, proposal.total_bytes, proposal.missing) == (True, 5, 1_200_000, 0)
-    assert proposal.retention_until is not None
-    assert proposal.retention_until > NOW
+    proposal = asked(desk, "whole")
+    assert proposal.files is not None
+    assert (proposal.copy_files, len(proposal.files.files), proposal.file_bytes) == (True, 5, 1_200_000)
+    assert proposal.plan.totals["input_bytes"] == 1_200_000
+    desk.retry.vary(copy_files=False)
+    assert asked(desk, "whole").plan.totals["input_bytes"] == 0
 
 
 def test_a_whole_retry_stands_on_top(desk: DeskState, platform: MemoryPlatform) -> None:
@@ -220,10 +276,10 @@ def test_a_whole_retry_stands_on_top(desk: DeskState, platform: MemoryPlatform) 
     assert window is not None
     first = window.rows.iloc[0]
     assert (first["task_id"], first["parent_id"], first["depth"], first["status"]) == ("a-again-1", "a", 1, "succeeded")
-    outcome = desk.retry.task_outcome
-    assert outcome is not None
-    assert (outcome.new_task_id, outcome.files_copied, outcome.files_linked) == ("a-again-1", 0, 5)
-    assert [item.verdict for item in outcome.items] == ["recovered"]
+    card = desk.batches.cards[0]
+    assert [(item.state, item.new_task_id) for item in card.items] == [("SUCCEEDED", "a-again-1")]
+    assert card.files is not None
+    assert {file.method for file in card.files.files} == {"linked"}
 
 
 def test_a_task_that_was_retried_stays_in_sight(desk: DeskState) -> None:
@@ -266,8 +322,12 @@ def test_a_page_that_became_read_only_sends_nothing(desk: DeskState, platform: M
     [
         ({"stage_retry": "none"}, ("stage_unsupported", "whole:None", "batch:None")),
         ({"whole_retry": "none"}, ("None", "whole:whole_unsupported", "batch:None")),
-        ({"batch": "none"}, ("None", "whole:None", "batch:batch_unsupported")),
-        ({"max_batch": 0}, ("None", "whole:None", "batch:too_many")),
+        ({"batch": "none"}, ("None", "whole:None", "batch:None")),
+        (
+            {"stage_retry": "none", "whole_retry": "none"},
+            ("stage_unsupported", "whole:whole_unsupported", "batch:batch_unsupported"),
+        ),
+        ({"max_batch": 1}, ("None", "whole:None", "batch:too_many")),
     ],
 )
 def test_what_a_platform_lacks_is_closed_with_a_reason(
@@ -278,7 +338,7 @@ def test_what_a_platform_lacks_is_closed_with_a_reason(
     platform.capabilities = Capabilities(**(known | capabilities))
     desk = make_desk(platform)
     desk.report.open("a")
-    desk.table.toggle("a")
+    desk.table.select(["a", "limit"])
     blocks = (str(desk.retry.stage_block()), f"whole:{desk.retry.whole_block()}", f"batch:{desk.retry.batch_block()}")
     assert blocks == expected
 
@@ -292,6 +352,7 @@ def test_what_a_task_s_state_forbids(
 ) -> None:
     """A stage at its limit, a success (which may be run again on purpose), a task that still runs."""
     platform.records["run"] = make_task("run", status="running")
+    platform.advances_when_read = False
     background = WhenTold()
     desk = make_desk(platform, background=background)
     background.run()
@@ -300,14 +361,31 @@ def test_what_a_task_s_state_forbids(
     assert (desk.retry.stage_block(), desk.retry.whole_block()) == (stage, whole)
 
 
-def test_a_stage_that_moved_on_since_it_was_read_is_not_proposed(desk: DeskState, platform: MemoryPlatform) -> None:
-    """The task is read afresh before the question: the answer would be about something that is no longer so."""
+def test_a_stage_that_moved_on_since_it_was_read_is_not_sent(desk: DeskState, platform: MemoryPlatform) -> None:
+    """The task is read afresh for the plan, which says why nothing can be sent; there is nothing to confirm."""
     platform.records["a"] = make_task("a", status="succeeded")
     desk.retry.propose_stage()
-    assert desk.retry.proposal is None
-    assert messages(desk) == ["block.not_failed"]
-    assert desk.report.task is not None
-    assert desk.report.task.status == "succeeded"
+    proposal = asked(desk, "stage")
+    assert [row.reason for row in proposal.plan.refused] == ["The task is succeeded."]
+    assert not proposal.can_confirm
+    desk.retry.confirm(proposal.key)
+    assert desk.batches.cards == ()
+
+
+def test_a_platform_without_stages_retries_selections_as_new_tasks(
+    make_desk: MakeDesk, platform: MemoryPlatform
+) -> None:
+    """What a queue offers."""
+    platform.capabilities = replace(EVERYTHING, stage_retry="none", batch="none")
+    desk = make_desk(platform)
+    desk.table.select(["a", "limit"])
+    desk.retry.propose_batch()
+    assert {row.action for row in asked(desk, "batch").ready} == {"task"}
+    confirm(desk)
+    assert sorted(call[0] for call in platform.called("retry_task")) == ["a", "limit"]
+    window = desk.table.window
+    assert window is not None
+    assert {"a-again-1", "limit-again-1"} <= set(window.rows["task_id"])
 
 
 def test_nothing_selected_and_nothing_retryable_are_different_reasons(desk: DeskState) -> None:

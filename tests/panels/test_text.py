@@ -9,6 +9,7 @@ from string import Formatter
 import pytest
 
 import retry_toolkit
+from retry_toolkit.retry.reasons import SENTENCES
 from retry_toolkit.text import LANGUAGES, MISSING, Texts, _table, locale_language
 
 SOURCES = [*Path(retry_toolkit.__file__).parent.joinpath("panels").rglob("*.py")]
@@ -22,8 +23,18 @@ def fields(text: str | dict[str, str]) -> set[str]:
 
 
 def test_both_languages_have_the_same_keys() -> None:
-    """No text is missing in one of them."""
-    assert Texts("en").keys == Texts("zh").keys
+    """No text is missing in one of them; the journal's sentences are English already."""
+    reasons = {f"reason.{key}" for key in SENTENCES}
+    assert Texts("zh").keys - Texts("en").keys == reasons
+    assert Texts("en").keys <= Texts("zh").keys
+
+
+def test_the_journal_s_sentences_are_translated_whole() -> None:
+    """Each names in Chinese what it names in English."""
+    chinese = _table("zh")
+    assert {key: fields(chinese[f"reason.{key}"]) for key in SENTENCES} == {
+        key: fields(sentence) for key, sentence in SENTENCES.items()
+    }
 
 
 def test_both_languages_insert_the_same_values() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +18,13 @@ from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import el
 from retry_toolkit.panels.widgets.token import TokenField
 from retry_toolkit.platforms.base import Platform
+from retry_toolkit.retry.archive import Archive
 from tests.panels.background import AtOnce
+from tests.panels.conftest import rest
 from tests.panels.memory import MemoryPlatform, make_task
+from tests.retry.ledger import QUICK
+
+MakePage = Callable[..., FailureDesk]
 
 HOSTILE = "<img src=x onerror=alert(1)></pre><script>alert(1)</script>{{7*7}}"
 
@@ -68,21 +73,44 @@ def press(page: Any, action: str, value: str | None = None) -> None:
     raise AssertionError(f"no button {action}")
 
 
-def desk_of(platform: MemoryPlatform, **options: Any) -> FailureDesk:
-    """A desk in English, with work done at once; each pause of its watching is a step of the platform."""
-    return FailureDesk(
-        platform, language="en", background=AtOnce(), pause=lambda _seconds: platform.advance(), **options
-    )
+@pytest.fixture
+def desk_of(archive: Archive) -> Iterator[MakePage]:
+    """Makes a desk in English, with work done at once; each pause of its watching is a step of the platform."""
+    made: list[FailureDesk] = []
+
+    def make(platform: MemoryPlatform, **options: Any) -> FailureDesk:
+        desk = FailureDesk(
+            platform,
+            language="en",
+            background=AtOnce(),
+            pause=lambda _seconds: platform.advance(),
+            archive=archive,
+            timing=QUICK,
+            **options,
+        )
+        made.append(desk)
+        return desk
+
+    yield make
+    for desk in made:
+        rest(desk.state)
+        desk.close()
+
+
+def confirm(desk: FailureDesk) -> None:
+    """Press the button that confirms, and wait until the batch has done what it can."""
+    press(desk.widget, "confirm")
+    rest(desk.state)
 
 
 @pytest.fixture
 def platform() -> MemoryPlatform:
     """One failed task."""
-    return MemoryPlatform.of(make_task("a", retry_count=1))
+    return MemoryPlatform.of(make_task("a", retry_count=1), advances_when_read=True)
 
 
 @pytest.fixture
-def desk(platform: MemoryPlatform) -> FailureDesk:
+def desk(desk_of: MakePage, platform: MemoryPlatform) -> FailureDesk:
     """A desk in English, with work done at once."""
     return desk_of(platform)
 
@@ -97,7 +125,7 @@ def test_the_story_of_a_stage_retry(desk: FailureDesk, platform: MemoryPlatform)
     assert "Stays as it is: validate, clean." in question
     assert "This is retry 2 of 3." in question
     assert platform.called("retry_stage") == []
-    press(desk.widget, "confirm")
+    confirm(desk)
     assert "The stage was submitted again" in text_of(desk.widget)
     assert "Recovered" in text_of(desk.widget)
     assert len(platform.called("retry_stage")) == 1
@@ -112,7 +140,7 @@ def test_the_story_of_a_whole_retry(desk: FailureDesk) -> None:
     assert "确定要重新执行此任务吗？" in question
     assert "将使用相同的参数重新提交任务" in question
     assert "复制 5 个文件（1.2 MB）" in question
-    press(desk.widget, "confirm")
+    confirm(desk)
     outcome = text_of(desk.widget)
     assert "任务已重新提交！" in outcome
     assert "新任务ID:" in outcome
@@ -123,25 +151,29 @@ def test_a_batch_is_told_item_by_item(desk: FailureDesk, platform: MemoryPlatfor
     """The platform's own words stand beside the explanation."""
     desk.state.table.toggle("a")
     press(desk.widget, "propose")
+    assert "KeyError: column" in text_of(desk.widget)
     platform.refusals["a"] = "task status is running"
-    press(desk.widget, "confirm")
+    confirm(desk)
     told = text_of(desk.widget)
-    assert "0 of 1 submitted again" in told
+    assert "1 of 1 settled" in told
+    assert "= 1" in told
     assert "The task is still running." in told
     assert "task status is running" in told
 
 
-def test_hostile_text_stays_text() -> None:
+def test_hostile_text_stays_text(desk_of: MakePage) -> None:
     """Wherever a platform's words stand, they are text nodes: no markup of theirs is in any tag or attribute name."""
     task = make_task(
         HOSTILE, error=HOSTILE, name=HOSTILE, owner=HOSTILE, template=HOSTILE, project=HOSTILE, parent_id=HOSTILE + "p"
     )
-    platform = MemoryPlatform.of(task, make_task(HOSTILE + "p"), log_lines=(HOSTILE,), refusals={HOSTILE: HOSTILE})
+    platform = MemoryPlatform.of(
+        task, make_task(HOSTILE + "p"), log_lines=(HOSTILE,), refusals={HOSTILE: HOSTILE}, advances_when_read=True
+    )
     desk = desk_of(platform)
     desk.state.report.open(HOSTILE)
     desk.state.table.select_matching()
     desk.state.retry.propose_batch()
-    press(desk.widget, "confirm")
+    confirm(desk)
     desk.state.session.notices.report(ValueError(HOSTILE))
     shown = [node for fragment in fragments(desk.widget) for node in walk(fragment.nodes)]
     assert HOSTILE in text_of(desk.widget)
@@ -195,7 +227,7 @@ def test_inputs_and_filters_follow_each_other(desk: FailureDesk) -> None:
     assert ("失败", "failed") in inputs["Status"].options
 
 
-def test_a_read_only_page_says_so_and_closes_its_buttons(platform: MemoryPlatform) -> None:
+def test_a_read_only_page_says_so_and_closes_its_buttons(desk_of: MakePage, platform: MemoryPlatform) -> None:
     """The badge, the reason, the disabled buttons; fired all the same, they do nothing but say why."""
     platform.read_only = True
     desk = desk_of(platform)
@@ -210,7 +242,7 @@ def test_a_read_only_page_says_so_and_closes_its_buttons(platform: MemoryPlatfor
     assert not [call for call in platform.calls if call[0].startswith("retry")]
 
 
-def test_a_token_is_never_in_a_widget_s_state(platform: MemoryPlatform) -> None:
+def test_a_token_is_never_in_a_widget_s_state(desk_of: MakePage, platform: MemoryPlatform) -> None:
     """It travels as one message: no trait of any widget holds it, and nothing shows it."""
     platform.read_only = True
     desk = desk_of(platform, operator=lambda _token: MemoryPlatform(platform.records))
@@ -224,7 +256,7 @@ def test_a_token_is_never_in_a_widget_s_state(platform: MemoryPlatform) -> None:
     assert "Acting with your token" in text_of(desk.widget)
 
 
-def test_a_disk_chart_is_drawn_of_what_is_known(platform: MemoryPlatform) -> None:
+def test_a_disk_chart_is_drawn_of_what_is_known(desk_of: MakePage, platform: MemoryPlatform) -> None:
     """The formula in words, the total, and the same as a table."""
     platform._again("a", copy_files=True, name=None)
     desk = desk_of(platform)

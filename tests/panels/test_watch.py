@@ -1,4 +1,4 @@
-"""Watching until the end: growing pauses, bounded time, honest about what was lost."""
+"""Watching until the end: growing pauses, bounded time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ class Watched:
         self.platform = platform
         self.pauses: list[float] = []
         self.statuses: list[tuple[str, str]] = []
-        self.lost: list[tuple[str, str]] = []
         self.advances = True
         session = Session(platform, texts=Texts("en"), background=AtOnce())
         self.watch = Watch(session, pause=self._pause, clock=lambda: sum(self.pauses))
         self.watch.on_record = self._record
-        self.watch.on_lost = lambda task_id, why: self.lost.append((task_id, why))
 
     def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -63,14 +61,14 @@ def test_pauses_grow_and_the_time_is_bounded() -> None:
     assert watched.pauses == sorted(watched.pauses)
     assert watched.pauses[-1] == LONGEST_INTERVAL_S
     assert WATCHED_AT_MOST_S < sum(watched.pauses) <= WATCHED_AT_MOST_S + 2 * LONGEST_INTERVAL_S
-    assert watched.lost == [("a", "gave_up")]
+    assert watched.watch.watched == frozenset()
 
 
-def test_a_task_that_is_gone_is_lost_at_once() -> None:
+def test_a_task_that_is_gone_is_let_go_at_once() -> None:
     """It was deleted while it was watched."""
     watched = Watched(MemoryPlatform.of())
     watched.watch.follow(["a"])
-    assert watched.lost == [("a", "gone")]
+    assert (len(watched.pauses), watched.watch.watched) == (1, frozenset())
 
 
 class Stumbling(MemoryPlatform):
@@ -85,13 +83,12 @@ class Stumbling(MemoryPlatform):
         return super().task(task_id)
 
 
-@pytest.mark.parametrize(
-    ("stumbles", "lost"), [(FAILURES_IN_A_ROW - 1, []), (FAILURES_IN_A_ROW, [("a", "unreachable")])]
-)
-def test_a_short_outage_is_outlived(stumbles: int, lost: list[tuple[str, str]]) -> None:
-    """Some reads in a row may fail; after that the page says that it lost sight."""
+@pytest.mark.parametrize(("stumbles", "seen"), [(FAILURES_IN_A_ROW - 1, ["succeeded"]), (FAILURES_IN_A_ROW, [])])
+def test_a_short_outage_is_outlived(stumbles: int, seen: list[str]) -> None:
+    """Some reads in a row may fail; after that it is let go."""
     platform = Stumbling.of(make_task("a", status="running"))
     platform.stumbles = stumbles
     watched = Watched(platform)
     watched.watch.follow(["a"])
-    assert watched.lost == lost
+    assert [status for _, status in watched.statuses] == seen
+    assert watched.watch.watched == frozenset()

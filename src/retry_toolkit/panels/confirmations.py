@@ -1,27 +1,38 @@
-"""The question before a retry: what will happen, with every count and name, before anything is sent."""
+"""The question before a retry: the plan, with every count and name, before anything is sent."""
 
 from __future__ import annotations
 
-from retry_toolkit.panels.state.proposals import BatchProposal, Proposal, StageProposal, WholeProposal
+from collections import Counter
+from typing import Final
+
+from retry_toolkit.panels.state.proposals import CANARIES, Proposal
+from retry_toolkit.panels.view import clipped, one_line, reason_text, retries_text
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el
+from retry_toolkit.retry import reasons
+from retry_toolkit.retry.plan_rows import PlanRow
 from retry_toolkit.text import Texts
 
-_YES = "fd-button fd-primary"
+_CAUSES_SHOWN: Final = 5
+_ROWS_SHOWN: Final = 100
+_LONGEST: Final = 160
 
 
 def confirmation_node(texts: Texts, proposal: Proposal) -> Node:
-    """What will happen, before anything is sent."""
-    title, body = _question(texts, proposal)
+    """What will happen; where nothing can, why."""
+    title, body = _question(texts, proposal) if proposal.ready else _refusal(texts, proposal)
+    yes = button(
+        texts(f"confirm.{proposal.kind}_yes"),
+        action="confirm",
+        value=proposal.key,
+        cls="fd-button fd-primary",
+        disabled=not proposal.can_confirm,
+    )
+    no = button(texts("action.cancel" if proposal.ready else "action.dismiss"), action="cancel", cls="fd-button")
     return el(
         "section",
         el("h3", title),
         *body,
-        el(
-            "div",
-            button(texts(f"confirm.{proposal.kind}_yes"), action="confirm", value=proposal.key, cls=_YES),
-            button(texts("action.cancel"), action="cancel", cls="fd-button"),
-            cls="fd-buttons",
-        ),
+        el("div", yes if proposal.ready else None, no, cls="fd-buttons"),
         cls="fd-confirm",
         aria_label=title,
         data_key=f"confirm-{proposal.kind}",
@@ -29,75 +40,154 @@ def confirmation_node(texts: Texts, proposal: Proposal) -> Node:
 
 
 def _question(texts: Texts, proposal: Proposal) -> tuple[str, list[Child]]:
-    if isinstance(proposal, StageProposal):
-        return texts("confirm.stage_title", stage=proposal.stage), _stage_lines(texts, proposal)
-    if isinstance(proposal, BatchProposal):
-        count = len(proposal.task_ids)
-        return texts("confirm.batch_title", n=count, count=texts.count(count)), _batch_lines(texts, proposal)
-    if isinstance(proposal, WholeProposal):
-        return texts("confirm.whole_title"), _whole_lines(texts, proposal)
-    raise TypeError(f"nothing asks about a {type(proposal).__name__}")
+    match proposal.kind:
+        case "stage":
+            (row,) = proposal.ready
+            return texts("confirm.stage_title", stage=row.stage), [_stage_lines(texts, row)]
+        case "batch":
+            count = len(proposal.ready)
+            return texts("confirm.batch_title", n=count, count=texts.count(count)), _batch_parts(texts, proposal)
+        case "whole":
+            return texts("confirm.whole_title"), _whole_parts(texts, proposal)
 
 
-def _stage_lines(texts: Texts, proposal: StageProposal) -> list[Child]:
-    number = proposal.retry_count + 1
-    limit = proposal.retry_limit
+def _refusal(texts: Texts, proposal: Proposal) -> tuple[str, list[Child]]:
+    if proposal.kind == "batch":
+        return texts("confirm.refused_title"), [el("ul", *_refused_lines(texts, proposal))]
+    return texts("confirm.refused_title"), [el("p", reason_text(texts, row.reason)) for row in proposal.made.refused]
+
+
+def _stage_lines(texts: Texts, row: PlanRow) -> Node:
+    number, limit = (row.attempt or 0) + 1, row.retry_limit
+    return el(
+        "ul",
+        el("li", texts("confirm.stage_reset", stage=row.stage)),
+        el("li", texts("confirm.stage_kept", stages=texts.join(row.kept))) if row.kept else None,
+        el("li", texts("confirm.stage_after", stages=texts.join(row.after))) if row.after else None,
+        el(
+            "li",
+            texts("confirm.attempt", n=number) if limit is None else texts("confirm.attempt_of", n=number, limit=limit),
+        ),
+    )
+
+
+def _batch_parts(texts: Texts, proposal: Proposal) -> list[Child]:
+    count = len(proposal.ready)
+    sent = "batch_sent" if proposal.made.action == "stage" else "batch_sent_whole"
     return [
         el(
             "ul",
-            el("li", texts("confirm.stage_reset", stage=proposal.stage)),
-            el("li", texts("confirm.stage_kept", stages=texts.join(proposal.kept))) if proposal.kept else None,
-            el("li", texts("confirm.stage_after", stages=texts.join(proposal.after))) if proposal.after else None,
-            el(
-                "li",
-                texts("confirm.attempt", n=number)
-                if limit is None
-                else texts("confirm.attempt_of", n=number, limit=limit),
-            ),
-        )
+            el("li", texts(f"confirm.{sent}", n=count, count=texts.count(count))),
+            *_refused_lines(texts, proposal),
+        ),
+        _causes(texts, proposal),
+        _rows(texts, proposal),
+        _careful(texts, proposal) if proposal.can_be_careful else None,
+        _typed_count(texts, count) if proposal.must_type else None,
     ]
 
 
-def _batch_lines(texts: Texts, proposal: BatchProposal) -> list[Child]:
-    refused = [
+def _refused_lines(texts: Texts, proposal: Proposal) -> list[Node]:
+    counts = Counter(_refusal_key(row) for row in proposal.made.refused)
+    return [
+        el("li", texts("confirm.batch_refused", n=count, count=texts.count(count), reason=_reason(texts, key, count)))
+        for key, count in counts.most_common()
+    ]
+
+
+def _refusal_key(row: PlanRow) -> str:
+    reason = reasons.read(row.reason)
+    return reason.key if reason else row.reason
+
+
+def _reason(texts: Texts, key: str, count: int) -> str:
+    """A refusal in words; one that has none is shown as it is."""
+    return texts(f"refusal.{key}", n=count) if f"refusal.{key}" in texts.keys else key
+
+
+def _causes(texts: Texts, proposal: Proposal) -> Node:
+    """Why they failed: what is retried together should fail, or recover, together."""
+    causes = list(proposal.causes.items())
+    listed: list[Child] = [
         el(
             "li",
-            texts("confirm.batch_refused", n=count, count=texts.count(count), reason=_reason(texts, reason, count)),
+            el("span", texts.count(count), cls="fd-number"),
+            " × ",
+            el("code", clipped(cause, _LONGEST)) if cause else texts("confirm.no_error"),
         )
-        for reason, count in sorted(proposal.refused.items(), key=lambda pair: -pair[1])
+        for cause, count in causes[:_CAUSES_SHOWN]
     ]
-    count = len(proposal.task_ids)
-    return [el("ul", el("li", texts("confirm.batch_sent", n=count, count=texts.count(count))), *refused)]
+    left = len(causes) - _CAUSES_SHOWN
+    if left > 0:
+        listed.append(el("li", texts("confirm.more_causes", n=left), cls="fd-muted"))
+    return el("div", el("span", texts("confirm.causes"), cls="fd-muted"), el("ul", *listed), cls="fd-causes")
 
 
-def _reason(texts: Texts, reason: str, count: int) -> str:
-    """A refusal in words; one that has none is shown as it is."""
-    key = f"refusal.{reason}"
-    return texts(key, n=count) if key in texts.keys else reason
-
-
-def _whole_lines(texts: Texts, proposal: WholeProposal) -> list[Child]:
-    count = proposal.file_count
-    size = texts.size(proposal.total_bytes)
-    known = (
-        {True: "confirm.copies", False: "confirm.links"}
-        if count is not None
-        else {True: "confirm.copies_unknown", False: "confirm.links_unknown"}
+def _rows(texts: Texts, proposal: Proposal) -> Node:
+    """The plan row by row, folded."""
+    keys = ("task", "stage", "attempt", "error")
+    head = el("tr", *(el("th", texts(f"confirm.row_{key}"), scope="col") for key in keys))
+    body = [
+        el(
+            "tr",
+            el("td", clipped(row.name or row.task_id, 80), title=row.task_id),
+            el("td", row.stage or ""),
+            el("td", retries_text(texts, (row.attempt or 0) + 1, row.retry_limit), cls="fd-number"),
+            el("td", one_line(row.error, _LONGEST)),
+        )
+        for row in proposal.ready[:_ROWS_SHOWN]
+    ]
+    left = len(proposal.ready) - _ROWS_SHOWN
+    return el(
+        "details",
+        el("summary", texts("confirm.rows")),
+        el("div", el("table", el("thead", head), el("tbody", *body), cls="fd-numbers"), cls="fd-plan-rows"),
+        el("p", texts("outcome.more", n=left, count=texts.count(left)), cls="fd-muted") if left > 0 else None,
     )
+
+
+def _careful(texts: Texts, proposal: Proposal) -> Node:
+    return el(
+        "label",
+        el("input", type="checkbox", data_action="careful", data_checked=proposal.careful),
+        el(
+            "span",
+            texts("confirm.careful", n=CANARIES),
+            el("span", texts("confirm.careful_note"), cls="fd-muted"),
+        ),
+        cls="fd-option",
+    )
+
+
+def _typed_count(texts: Texts, count: int) -> Node:
+    return el(
+        "label",
+        el("span", texts("confirm.type_count", count=count)),
+        el("input", type="text", data_action="typed", autocomplete="off", maxlength="9"),
+        cls="fd-field-inline fd-typed",
+    )
+
+
+def _whole_parts(texts: Texts, proposal: Proposal) -> list[Child]:
+    (row,) = proposal.ready
+    files = proposal.files
+    known = {True: "copies", False: "links"}
     options = [
         el(
             "label",
             el(
                 "input",
                 type="radio",
-                name=f"fd-files-{proposal.task_id}",
+                name=f"fd-files-{row.task_id}",
                 data_action="files",
                 data_value="copy" if copy else "link",
                 data_checked=copy == proposal.copy_files,
             ),
             el(
                 "span",
-                texts(known[copy], n=count, size=size),
+                texts(f"confirm.{known[copy]}", n=len(files.files), size=texts.size(proposal.file_bytes))
+                if files
+                else texts(f"confirm.{known[copy]}_unknown"),
                 el("span", texts(f"confirm.{'copy' if copy else 'link'}_note"), cls="fd-muted"),
             ),
             cls="fd-option",
@@ -107,7 +197,6 @@ def _whole_lines(texts: Texts, proposal: WholeProposal) -> list[Child]:
     return [
         el("p", texts("confirm.whole_question")),
         el("div", *options, cls="fd-options", role="radiogroup", aria_label=texts("confirm.files")),
-        el("p", texts("confirm.missing", n=proposal.missing), cls="fd-warning") if proposal.missing else None,
         el(
             "label",
             el("span", texts("confirm.name")),
@@ -115,7 +204,7 @@ def _whole_lines(texts: Texts, proposal: WholeProposal) -> list[Child]:
                 "input",
                 type="text",
                 data_action="name",
-                placeholder=texts("confirm.name_hint", name=proposal.name),
+                placeholder=texts("confirm.name_hint", name=row.name or row.task_id),
                 maxlength="200",
                 autocomplete="off",
             ),

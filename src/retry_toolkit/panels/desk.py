@@ -21,6 +21,8 @@ from retry_toolkit.panels.state.session import Operator
 from retry_toolkit.panels.tasks import TasksView
 from retry_toolkit.panels.widgets.assets import style
 from retry_toolkit.platforms.base import Platform
+from retry_toolkit.retry.archive import Archive
+from retry_toolkit.retry.policy import TIMING, Timing
 from retry_toolkit.settings import Language, load_settings
 from retry_toolkit.text import Texts
 
@@ -33,7 +35,9 @@ class FailureDesk:
         language: Language to begin with; the setting `language` if None.
         operator: Connects to the same platform with a token that a viewer types in.
         background: Where long work runs; threads whose results come back on the kernel's event loop if None.
-        pause: Waits so many seconds between two looks at a task that is watched.
+        pause: Waits so many seconds between two looks at the open task.
+        archive: Where the journal and the evidence of retries are; in the home directory if None.
+        timing: Waits of retries.
 
     Attributes:
         state: Everything that the page knows and can do (`DeskState`); it works without a page too.
@@ -48,6 +52,8 @@ class FailureDesk:
         operator: Operator | None = None,
         background: Background | None = None,
         pause: Callable[[float], object] | None = None,
+        archive: Archive | None = None,
+        timing: Timing = TIMING,
     ) -> None:
         self.state = DeskState(
             platform,
@@ -55,6 +61,8 @@ class FailureDesk:
             background=background or ThreadBackground(),
             operator=operator or partial(connect_operator, platform.origin),
             pause=pause,
+            archive=archive,
+            timing=timing,
         )
         self.widget: Any = self._build()
         self.state.refresh()

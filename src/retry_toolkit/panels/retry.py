@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from retry_toolkit.panels.batches import act_on, card_node, listed_items
 from retry_toolkit.panels.confirmations import confirmation_node
-from retry_toolkit.panels.outcomes import outcome_node
+from retry_toolkit.panels.state.batches import Card
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.proposals import BatchProposal, StageProposal, WholeProposal
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el
@@ -15,9 +15,10 @@ from retry_toolkit.text import Texts
 
 
 class RetryBarView:
-    """How many are selected, always; and the retry of what is."""
+    """How many are selected, always; the retry of what is; and the batches that run, wait or have ended."""
 
     def __init__(self, desk: DeskState) -> None:
+        self._desk = desk
         self._session = desk.session
         self._table = desk.table
         self._retry = desk.retry
@@ -29,14 +30,24 @@ class RetryBarView:
             speaks(self._session),
             (self._session, ["can_act"]),
             (self._table, ["window"]),
-            (self._retry, ["proposal", "sending", "batch_outcome"]),
+            (self._retry, ["proposal", "preparing", "starting"]),
+            (desk.batches, ["cards"]),
+            (desk.report, ["task_id"]),
         )
 
     def _act(self, action: str, value: str | None) -> None:
-        if action == "confirm" and value is not None:
+        if action == "batch_take" and value is not None:
+            self._take(value)
+        elif action.startswith("batch_"):
+            act_on(self._desk.batches, action, value)
+        elif action == "open" and value is not None:
+            self._desk.report.open(value)
+        elif action == "confirm" and value is not None:
             self._retry.confirm(value)
-        elif action == "dismiss":
-            self._retry.dismiss("batch")
+        elif action == "typed":
+            self._retry.vary(typed=value or "")
+        elif action == "careful":
+            self._retry.vary(careful=value == "true")
         else:
             {
                 "select_matching": self._table.select_matching,
@@ -48,11 +59,25 @@ class RetryBarView:
     def _draw(self) -> None:
         texts, proposal = self._session.texts, self._retry.proposal
         parts: list[Child] = [self._build_bar(texts)]
-        if isinstance(proposal, BatchProposal):
+        if proposal is not None and proposal.kind == "batch":
             parts.append(confirmation_node(texts, proposal))
-        if self._retry.batch_outcome is not None:
-            parts.append(outcome_node(texts, self._retry.batch_outcome))
+        parts.extend(self._build_card(texts, card) for card in self._cards())
         self._fragment.show(el("div", *parts), language=texts.language)
+
+    def _cards(self) -> list[Card]:
+        """Every batch; a retry of one task only where it needs somebody and its report is not open beside it."""
+        batches = self._desk.batches
+        beside = batches.of_task(self._desk.report.task_id)
+        return [card for card in batches.cards if card.kind == "batch" or (card is not beside and card.needs_a_look)]
+
+    def _build_card(self, texts: Texts, card: Card) -> Node:
+        return card_node(texts, card, names_of(self._desk, card), can_act=self._session.can_act)
+
+    def _take(self, batch_id: str) -> None:
+        """Select the tasks of the bucket that is listed."""
+        card = next((card for card in self._desk.batches.cards if card.batch_id == batch_id), None)
+        if card is not None:
+            self._table.select(item.task_id for item in card.items if item.state == card.shown)
 
     def _build_bar(self, texts: Texts) -> Node:
         selected, window = len(self._table.selected), self._table.window
@@ -73,7 +98,7 @@ class RetryBarView:
         if selected:
             words.append(button(texts("selection.clear"), action="clear"))
         block = self._retry.batch_block()
-        busy = self._retry.sending
+        busy = self._retry.starting or self._retry.preparing == "batch"
         label = texts("retry.batch", n=selected, count=texts.count(selected)) if selected else texts("retry.batch_none")
         return el(
             "div",
@@ -82,10 +107,10 @@ class RetryBarView:
             if block and not busy
             else None,
             button(
-                texts("retry.sending") if busy else label,
+                texts("retry.starting" if self._retry.starting else "retry.planning") if busy else label,
                 action="propose",
                 cls="fd-button fd-primary",
-                disabled=block is not None,
+                disabled=block is not None or busy,
                 aria_describedby="fd-batch-why" if block else None,
             ),
             cls="fd-bar",
@@ -96,6 +121,7 @@ class TaskActionsView:
     """Retry the chosen stage, or the whole task as a new one."""
 
     def __init__(self, desk: DeskState) -> None:
+        self._desk = desk
         self._session = desk.session
         self._report = desk.report
         self._retry = desk.retry
@@ -107,7 +133,8 @@ class TaskActionsView:
             speaks(self._session),
             (self._session, ["can_act"]),
             (self._report, ["task", "stage_id"]),
-            (self._retry, ["proposal", "preparing", "sending", "task_outcome"]),
+            (self._retry, ["proposal", "preparing", "starting"]),
+            (desk.batches, ["cards"]),
         )
 
     def _act(self, action: str, value: str | None) -> None:
@@ -117,8 +144,8 @@ class TaskActionsView:
             self._retry.vary(copy_files=value == "copy")
         elif action == "name":
             self._retry.vary(new_name=(value or "").strip())
-        elif action == "dismiss":
-            self._retry.dismiss("task")
+        elif action.startswith("batch_"):
+            act_on(self._desk.batches, action, value)
         else:
             {
                 "stage": self._retry.propose_stage,
@@ -134,10 +161,11 @@ class TaskActionsView:
             self._fragment.show(language=texts.language)
             return
         parts: list[Child] = [self._build_buttons(texts)]
-        if isinstance(proposal, StageProposal | WholeProposal):
+        if proposal is not None and proposal.kind != "batch":
             parts.append(confirmation_node(texts, proposal))
-        if self._retry.task_outcome is not None:
-            parts.append(outcome_node(texts, self._retry.task_outcome))
+        card = self._desk.batches.of_task(self._report.task_id)
+        if card is not None and card.kind != "batch":
+            parts.append(card_node(texts, card, names_of(self._desk, card), can_act=self._session.can_act))
         self._fragment.show(el("div", *parts, cls="fd-actions"), language=texts.language)
 
     def _build_buttons(self, texts: Texts) -> Node:
@@ -162,14 +190,23 @@ class TaskActionsView:
         return el("div", el("div", *buttons, cls="fd-buttons"), _reasons(texts, blocks), cls="fd-action-bar")
 
 
+def names_of(desk: DeskState, card: Card) -> dict[str, str]:
+    """Names of the tasks that a card lists, where the list has them."""
+    catalog = desk.catalog.catalog
+    if catalog is None:
+        return {}
+    rows = catalog.rows(item.task_id for item in listed_items(card)).dropna(subset=["name"])
+    return dict(zip(rows["task_id"].tolist(), rows["name"].tolist(), strict=True))
+
+
 def _reasons(texts: Texts, blocks: dict[str, str | None]) -> Child:
     """Why buttons are closed, once where it is the same reason."""
     if blocks["stage"] == blocks["whole"] and blocks["stage"] is not None:
         return (
-            None if blocks["stage"] == "sending" else el("p", texts(f"block.{blocks['stage']}"), cls="fd-muted fd-why")
+            None if blocks["stage"] == "starting" else el("p", texts(f"block.{blocks['stage']}"), cls="fd-muted fd-why")
         )
     return [
         el("p", texts(f"block.{block}"), cls="fd-muted fd-why", id=f"fd-why-{kind}")
         for kind, block in blocks.items()
-        if block is not None and block != "sending"
+        if block is not None and block != "starting"
     ]

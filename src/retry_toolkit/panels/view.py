@@ -12,6 +12,7 @@ from retry_toolkit.panels.state.problems import Problem
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.panels.widgets.markup import Child, Node, el
 from retry_toolkit.platforms.base import StageRecord
+from retry_toolkit.retry import reasons
 from retry_toolkit.text import MISSING, Texts
 
 _LOOKED_AT: Final = 4000
@@ -47,6 +48,19 @@ def words_node(texts: Texts, words: str, *, quoted: bool) -> Node | None:
         if words
         else None
     )
+
+
+def reason_text(texts: Texts, words: str) -> str:
+    """A sentence of the journal in the language of the page; a note of a person stays as it was written."""
+    reason = reasons.read(words)
+    key = f"reason.{reason.key}" if reason else ""
+    if reason is None or key not in texts.keys:
+        return words
+    values = {
+        name: reason_text(texts, value) if name == "why" else texts.word("status", value) if name == "status" else value
+        for name, value in reason.values.items()
+    }
+    return texts(key, **values)
 
 
 def retries_text(texts: Texts, retry_count: int | None, retry_limit: int | None) -> str:

@@ -9,6 +9,7 @@ from typing import Self
 
 from retry_toolkit.retry.evidence import Evidence
 from retry_toolkit.retry.journal import Journal
+from retry_toolkit.retry.journal_file import JOURNAL
 from retry_toolkit.settings import load_settings
 
 
@@ -44,6 +45,12 @@ class Archive:
     journal: Journal | None = None
     evidence: Evidence | None = None
     home: Path | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a journal yet."""
+        home = load_settings().home if self.home is None else self.home
+        return self.journal is not None or (home / JOURNAL).exists()
 
     def open(self) -> Opened:
         """Both, open.

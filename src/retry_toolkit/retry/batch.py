@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Self, TypeVar
 
 import pandas as pd
@@ -87,6 +88,16 @@ class RetryBatch:
     def action(self) -> Action:
         """`stage` or `task`."""
         return self._book.row.action
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was begun."""
+        return self._book.row.created_at
+
+    @property
+    def created_by(self) -> str:
+        """Who began it: user and machine."""
+        return self._book.row.created_by
 
     @property
     def total(self) -> int:

@@ -12,7 +12,7 @@ from retry_toolkit.errors import JournalError, PlanRefused, ReadOnly
 from retry_toolkit.platforms.base import Platform
 from retry_toolkit.retry.archive import Archive, Opened
 from retry_toolkit.retry.audit import AuditReport, current_actor, verify
-from retry_toolkit.retry.batch import Listener, RetryBatch
+from retry_toolkit.retry.batch import Listener, RetryBatch, Watcher
 from retry_toolkit.retry.evidence import Evidence
 from retry_toolkit.retry.journal import BatchRow, Journal
 from retry_toolkit.retry.options import Options
@@ -33,6 +33,7 @@ def execute(
     progress: bool = True,
     wait: bool | None = None,
     on_change: Listener | None = None,
+    on_task: Watcher | None = None,
     journal: Journal | None = None,
     evidence: Evidence | None = None,
     timing: Timing = TIMING,
@@ -52,6 +53,7 @@ def execute(
         progress: Show a bar with the buckets.
         wait: Return when nothing more is to come; if None, wait unless an event loop runs here (as in notebooks).
         on_change: Called with the batch after changes, in the batch's own thread.
+        on_task: Called with each state of a task that is watched, in a thread of the batch.
         journal: An open journal instead of the one of the home directory; stays open.
         evidence: Open evidence instead of that of the home directory; stays open.
         timing: Waits and numbers of tries.
@@ -79,7 +81,11 @@ def execute(
         )
         batch = RetryBatch(row, target, archive, actor=actor, timing=timing)
         stack.pop_all()
-    return _begin(batch, opened, progress=progress, wait=wait, on_change=on_change)
+    if on_change is not None:
+        batch.on_change(on_change)
+    if on_task is not None:
+        batch.on_task(on_task)
+    return _begin(batch, opened, progress=progress, wait=wait)
 
 
 def resume(
@@ -89,6 +95,7 @@ def resume(
     progress: bool = True,
     wait: bool | None = None,
     on_change: Listener | None = None,
+    on_task: Watcher | None = None,
     journal: Journal | None = None,
     evidence: Evidence | None = None,
     timing: Timing = TIMING,
@@ -103,6 +110,7 @@ def resume(
         progress: Show a bar with the buckets.
         wait: As in `execute`.
         on_change: As in `execute`.
+        on_task: As in `execute`.
         journal: As in `execute`.
         evidence: As in `execute`.
         timing: Waits and numbers of tries.
@@ -119,7 +127,11 @@ def resume(
         row = _row_of(opened.journal, batch_id, platform)
         batch = RetryBatch(row, platform, archive, actor=actor, timing=timing)
         stack.pop_all()
-    return _begin(batch, opened, progress=progress, wait=wait, on_change=on_change)
+    if on_change is not None:
+        batch.on_change(on_change)
+    if on_task is not None:
+        batch.on_task(on_task)
+    return _begin(batch, opened, progress=progress, wait=wait)
 
 
 def open_batch(
@@ -205,11 +217,7 @@ def _row_of(journal: Journal, batch_id: str, platform: Platform) -> BatchRow:
     return row
 
 
-def _begin(
-    batch: RetryBatch, opened: Opened, *, progress: bool, wait: bool | None, on_change: Listener | None
-) -> RetryBatch:
-    if on_change is not None:
-        batch.on_change(on_change)
+def _begin(batch: RetryBatch, opened: Opened, *, progress: bool, wait: bool | None) -> RetryBatch:
     batch.launch(opened, Bar(batch.total) if progress else None)
     if not (_no_loop_runs() if wait is None else wait):
         return batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -117,6 +117,17 @@ class RetryPlan:
             for row in self.ready
         )
 
+    def varied(self, *, copy_files: bool, name: str | None) -> RetryPlan:
+        """The same whole retries with another choice of how they get their files, or of the new task's name.
+
+        Only of a plan that copies: one that links has not asked for sizes.
+        """
+        if self.action != "task" or not self.copy_files:
+            raise ValueError("Only a plan of whole retries that copies its files can be varied.")
+        rows = self.rows if copy_files else tuple(_linking(row) for row in self.rows)
+        plan = replace(self, copy_files=copy_files, name=name, rows=rows)
+        return replace(plan, hash=plan.content_hash())
+
     def content_hash(self) -> str:
         """The hash that this content has."""
         rows = [[row.task_id, row.stage_id, row.attempt, row.verdict] for row in self.rows]
@@ -139,6 +150,10 @@ _READ: Mapping[str, Callable[[PlanRow], Any]] = {
     "cases": lambda row: row.past and row.past.cases,
 }
 """Columns that are not simply the attribute of that name."""
+
+
+def _linking(row: PlanRow) -> PlanRow:
+    return row if row.verdict == "refused" else replace(row, input_bytes=0)
 
 
 def _values(row: PlanRow) -> dict[str, Any]:

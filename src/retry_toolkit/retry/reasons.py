@@ -67,6 +67,8 @@ SENTENCES: Mapping[str, str] = {
     "new_retry": f"No clear answer came, but the task has a new retry: {_WHOSE}.",
     "acted": "The platform shows that it acted on this request.",
     "called_off": "The platform had not acted on it, and was asked never to: it can be planned again.",
+    "seen_done": "Somebody looked, and found that it was done.",
+    "seen_undone": "Somebody looked, and found that it was not done.",
     # How an accepted retry goes on.
     "unwatched": "Accepted; it could not be watched: {error}",
     "succeeded": "The task succeeded.",

@@ -27,7 +27,7 @@ class Background(Protocol):
 class ThreadBackground:
     """One daemon thread for each piece of work; results come back on the event loop that ran when this was made.
 
-    Without such a loop (a plain script) results are handed over in the thread itself.
+    Without such a loop (a plain script) results are handed over in the thread itself, one at a time.
     """
 
     def __init__(self) -> None:
@@ -35,6 +35,7 @@ class ThreadBackground:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             self._loop = None
+        self._turn = threading.RLock()
 
     def start(self, work: Callable[[], T], then: Callable[[T], None], otherwise: Failed) -> None:
         """Run `work` in a thread of its own."""
@@ -61,7 +62,8 @@ class ThreadBackground:
                 otherwise(error)
 
         if self._loop is None:
-            guarded()
+            with self._turn:
+                guarded()
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(guarded)
 

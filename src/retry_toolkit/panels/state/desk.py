@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from traitlets import HasTraits, Instance
 
 from retry_toolkit.panels.state.background import Background
+from retry_toolkit.panels.state.batches import BatchesState, Card
 from retry_toolkit.panels.state.catalog import CatalogState
 from retry_toolkit.panels.state.disk import DiskState
 from retry_toolkit.panels.state.figures import Figures, count_figures
 from retry_toolkit.panels.state.lineage import LineageState
 from retry_toolkit.panels.state.report import ReportState
 from retry_toolkit.panels.state.retry import RetryState
-from retry_toolkit.panels.state.sending import Outcome
 from retry_toolkit.panels.state.session import Operator, Session
 from retry_toolkit.panels.state.table import TableState
-from retry_toolkit.panels.state.watch import Lost, Watch
+from retry_toolkit.panels.state.watch import Watch
 from retry_toolkit.platforms.base import Platform, TaskRecord
+from retry_toolkit.retry.archive import Archive
+from retry_toolkit.retry.policy import TIMING, Timing
 from retry_toolkit.text import Texts
 
 
@@ -30,7 +32,9 @@ class DeskState(HasTraits):
         texts: The language to begin with.
         background: Where long work runs.
         operator: Connects with a token that a viewer typed in; None where the page takes none.
-        pause: Waits so many seconds between two looks at a watched task.
+        pause: Waits so many seconds between two looks at the open task.
+        archive: Where journal and evidence are; in the home directory if None.
+        timing: Waits of the batches.
     """
 
     figures = Instance(Figures, allow_none=True)
@@ -43,6 +47,8 @@ class DeskState(HasTraits):
         background: Background,
         operator: Operator | None = None,
         pause: Callable[[float], object] | None = None,
+        archive: Archive | None = None,
+        timing: Timing = TIMING,
     ) -> None:
         super().__init__()
         self.session = Session(platform, texts=texts, background=background, operator=operator)
@@ -50,7 +56,8 @@ class DeskState(HasTraits):
         self.catalog = CatalogState(self.session)
         self.table = TableState(self.catalog)
         self.report = ReportState(self.session, lambda task_id: self.watch.follow((task_id,)))
-        self.retry = RetryState(self.session, self.catalog, self.table, self.report)
+        self.batches = BatchesState(self.session, archive or Archive(), timing)
+        self.retry = RetryState(self.session, self.catalog, self.table, self.report, self.batches)
         self.lineage = LineageState(self.catalog, self.report)
         self.disk = DiskState(self.session, self.catalog)
         self._disk_is_stale = True
@@ -58,21 +65,26 @@ class DeskState(HasTraits):
         self._bind()
 
     def refresh(self) -> None:
-        """Read the lists, the figures, the disk cost and the open task again."""
+        """Read the lists, the figures, the disk cost, the open task and unfinished batches again."""
         self._disk_is_stale = True
         self.catalog.load()
         self.report.reload()
+        self.batches.look()
 
     def close(self) -> None:
-        """End what runs aside; the platform belongs to who made it."""
+        """End what runs aside, without cancelling it; the platform belongs to who made it."""
         self.watch.close()
+        self.batches.close()
         self.session.close()
 
     def _bind(self) -> None:
         self.catalog.observe(self._count, names="catalog")
-        self.retry.on_sent = self._sent
-        self.watch.on_record = self._seen
-        self.watch.on_lost = self._lost
+        self.session.release = self.batches.release
+        self.retry.on_begun = self.table.keep
+        self.batches.on_records = self._seen
+        self.batches.on_new_task = self.table.pin
+        self.batches.on_end = self._ended
+        self.watch.on_record = lambda record: self._seen((record,))
 
     def _count(self, _change: Any) -> None:
         catalog = self.catalog.catalog
@@ -82,24 +94,16 @@ class DeskState(HasTraits):
                 self._disk_is_stale = False
                 self.disk.load()
 
-    def _sent(self, outcome: Outcome) -> None:
-        """A stage retry has the task, the lists and the figures read again, a batch the lists and the figures."""
-        self.table.keep(item.task_id for item in outcome.items)
-        if outcome.new_task_id is not None:
-            self.table.pin(outcome.new_task_id)
-            self._disk_is_stale = True
-        touched = {item.task_id for item in outcome.items}
-        if outcome.kind != "batch" or self.report.task_id in touched:
+    def _seen(self, records: Iterable[TaskRecord]) -> None:
+        for record in records:
+            if self._last_seen.get(record.task_id) != record:
+                self._last_seen[record.task_id] = record
+                self.catalog.mend(record)
+            self.report.accept(record)
+
+    def _ended(self, card: Card) -> None:
+        """The last state of a task is known from watching it; what copied files cost has to be asked for."""
+        if any(item.new_task_id for item in card.items):
+            self.disk.load()
+        if self.report.task_id in card.task_ids:
             self.report.reload()
-        self.catalog.load()
-        self.watch.follow(item.watch_id for item in outcome.accepted if item.watch_id)
-
-    def _seen(self, record: TaskRecord) -> None:
-        if self._last_seen.get(record.task_id) != record:
-            self._last_seen[record.task_id] = record
-            self.catalog.mend(record)
-        self.report.accept(record)
-        self.retry.settle(record)
-
-    def _lost(self, task_id: str, why: Lost) -> None:
-        self.retry.lose(task_id, why)

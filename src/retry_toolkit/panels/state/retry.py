@@ -1,59 +1,57 @@
-"""Retrying: proposed, confirmed, sent once, watched until it ends."""
+"""Retrying: planned on fresh reads, shown, confirmed, and handed over to be executed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from traitlets import Bool, HasTraits, Instance, Unicode
 
+from retry_toolkit.panels.state.batches import BatchesState
 from retry_toolkit.panels.state.catalog import CatalogState
-from retry_toolkit.panels.state.problems import explain
 from retry_toolkit.panels.state.proposals import (
-    BatchProposal,
     Kind,
     Proposal,
-    WholeProposal,
+    batch_action,
     batch_block,
-    propose_batch,
-    propose_stage,
-    propose_whole,
+    new_key,
     sendable,
     stage_block,
     whole_block,
 )
 from retry_toolkit.panels.state.report import ReportState
-from retry_toolkit.panels.state.sending import Item, Outcome, Verdict, send
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.panels.state.table import TableState
-from retry_toolkit.panels.state.watch import Lost
-from retry_toolkit.platforms.base import FINISHED, Capabilities, Platform, TaskFiles, TaskRecord
+from retry_toolkit.platforms.base import Capabilities, Platform, TaskFiles
+from retry_toolkit.retry.plan import MOST_ITEMS, plan_retry
+from retry_toolkit.retry.plan_rows import RetryPlan
 
 T = TypeVar("T")
-_VERDICTS: Final[dict[str, Verdict]] = {"succeeded": "recovered", "failed": "failed_again"}
 
 
 class RetryState(HasTraits):
     """At most one `proposal` waits for its confirmation; any change of what it is about revokes it.
 
-    `task_outcome` is what became of the last retry of the open task, `batch_outcome` of the last selection.
+    `preparing` is the kind of retry that is being planned, `starting` is true until the confirmed one is on its way.
     """
 
     proposal = Instance(Proposal, allow_none=True)
     preparing = Unicode(None, allow_none=True)
-    sending = Bool()
-    task_outcome = Instance(Outcome, allow_none=True)
-    batch_outcome = Instance(Outcome, allow_none=True)
+    starting = Bool()
 
-    def __init__(self, session: Session, catalog: CatalogState, table: TableState, report: ReportState) -> None:
+    def __init__(
+        self, session: Session, catalog: CatalogState, table: TableState, report: ReportState, batches: BatchesState
+    ) -> None:
         super().__init__()
         self._session = session
         self._catalog = catalog
         self._table = table
         self._report = report
+        self._batches = batches
         self._intent = 0
-        self.on_sent: Callable[[Outcome], None] = _ignore
+        self.on_begun: Callable[[Iterable[str]], None] = _ignore
         table.observe(lambda _: self.revoke("batch"), names="selected")
         report.observe(lambda _: self._moved(), names=["task_id", "stage_id"])
         session.observe(lambda _: self.revoke(), names="can_act")
@@ -73,37 +71,53 @@ class RetryState(HasTraits):
         selected = self._table.selected
         catalog = self._catalog.catalog
         sent = int(sendable(catalog.rows(selected)).sum()) if catalog and selected else 0
-        return self._block() or batch_block(self._capabilities, len(selected), sent)
+        most = self._capabilities.max_batch or MOST_ITEMS
+        return self._block() or batch_block(self._capabilities, len(selected), sent, most)
 
     def propose_stage(self) -> None:
-        """Read the open task afresh and ask for the confirmation to retry its chosen stage."""
+        """Plan the retry of the chosen stage of the open task, and ask for its confirmation."""
         task, stage = self._report.task, self._report.stage
         if self._refused(self.stage_block()) or task is None or stage is None:
             return
-        self._prepare(
-            "stage", partial(self._session.platform.task, task.task_id), partial(self._fresh_stage, stage.stage_id)
-        )
+        plan = partial(plan_retry, self._session.platform, [task.task_id], stage=stage.stage)
+        self._prepare("stage", plan, lambda made: Proposal(kind="stage", made=made))
 
     def propose_whole(self) -> None:
-        """Read the open task and its files afresh and ask for the confirmation to run it again as a new one."""
+        """Plan to run the open task again as a new one, and ask for the confirmation."""
         task = self._report.task
         if self._refused(self.whole_block()) or task is None:
             return
-        platform = self._session.platform
-        self._prepare("whole", partial(_read_whole, platform, task.task_id), self._fresh_whole)
+        self._prepare("whole", partial(_plan_whole, self._session.platform, task.task_id), _whole_proposal)
 
     def propose_batch(self) -> None:
-        """Ask for the confirmation to retry what of the selection can be retried."""
-        if self._refused(self.batch_block()):
+        """Plan the retry of the selection, in the order of the list, and ask for the confirmation."""
+        catalog = self._catalog.catalog
+        if self._refused(self.batch_block()) or catalog is None:
             return
-        self.revoke()
-        self.batch_outcome = None
-        self.proposal = self._batch()
+        selected = self._table.selected
+        listed = catalog.rows(selected)["task_id"].tolist()
+        ids = [*listed, *sorted(selected - frozenset(listed))]
+        plan = partial(plan_retry, self._session.platform, ids, action=batch_action(self._capabilities))
+        self._prepare("batch", plan, lambda made: Proposal(kind="batch", made=made))
 
-    def vary(self, *, copy_files: bool | None = None, new_name: str | None = None) -> None:
-        """Choose otherwise how a whole retry gets its files, or what it is called."""
-        if isinstance(self.proposal, WholeProposal):
-            self.proposal = self.proposal.varied(copy_files=copy_files, new_name=new_name)
+    def vary(
+        self,
+        *,
+        copy_files: bool | None = None,
+        new_name: str | None = None,
+        careful: bool | None = None,
+        typed: str | None = None,
+    ) -> None:
+        """Choose otherwise how the proposal is done; what is typed to confirm it changes nothing of the question."""
+        old = self.proposal
+        if old is None:
+            return
+        changes = {"copy_files": copy_files, "new_name": new_name, "careful": careful}
+        known = {name: value for name, value in changes.items() if value is not None}
+        if typed is not None:
+            self.proposal = replace(old, typed=typed)
+        elif known:
+            self.proposal = replace(old, **known, key=new_key())  # type: ignore[arg-type]  # named like its fields
 
     def revoke(self, kind: str | None = None) -> None:
         """Take back the proposal (of that kind) that waits."""
@@ -114,39 +128,24 @@ class RetryState(HasTraits):
             self.preparing = None
 
     def confirm(self, key: str) -> None:
-        """Send the proposal that has this key; a second click finds none, and one that came too late finds another."""
+        """Execute the proposal that has this key; a second click finds none, one that came too late finds another."""
         proposal = self.proposal
-        if proposal is None or proposal.key != key or self.sending:
+        if proposal is None or proposal.key != key or not proposal.can_confirm or self.starting:
             return
         self.proposal = None
-        writer = self._session.writer()
-        self.sending = True
-        self._session.start(
-            partial(send, writer, self._session.platform, proposal), self._sent, partial(self._broke, proposal)
-        )
-
-    def dismiss(self, kind: str) -> None:
-        """Take an outcome off the page."""
-        if kind == "batch":
-            self.batch_outcome = None
-        else:
-            self.task_outcome = None
-
-    def settle(self, record: TaskRecord) -> None:
-        """Take over the state of a task that is watched."""
-        if record.status in FINISHED:
-            self._settle(record.task_id, _VERDICTS.get(record.status, "cancelled"))
-
-    def lose(self, task_id: str, why: Lost) -> None:
-        """Say that a task is watched no longer."""
-        self._settle(task_id, why)
+        self.starting = True
+        try:
+            self._batches.begin(proposal, partial(self._begun, proposal), self._not_begun)
+        except Exception:
+            self.starting = False
+            raise
 
     @property
     def _capabilities(self) -> Capabilities:
         return self._session.platform.capabilities
 
     def _block(self) -> str | None:
-        return "read_only" if not self._session.can_act else "sending" if self.sending else None
+        return "read_only" if not self._session.can_act else "starting" if self.starting else None
 
     def _refused(self, block: str | None) -> bool:
         """Whether an action is closed: a button that is disabled on the page can still be fired at the kernel."""
@@ -154,16 +153,8 @@ class RetryState(HasTraits):
             self._session.notices.tell(f"block.{block}")
         return block is not None
 
-    def _batch(self) -> BatchProposal:
-        catalog = self._catalog.catalog
-        selected = self._table.selected
-        if catalog is None:
-            return BatchProposal(retry_counts={}, names={}, refused={})
-        return propose_batch(catalog.rows(selected), len(selected))
-
-    def _prepare(self, kind: Kind, work: Callable[[], T], propose: Callable[[T], Proposal | None]) -> None:
+    def _prepare(self, kind: Kind, work: Callable[[], T], propose: Callable[[T], Proposal]) -> None:
         self.revoke()
-        self.task_outcome = None
         self.preparing = kind
         intent = self._intent
 
@@ -175,58 +166,34 @@ class RetryState(HasTraits):
         def failed(error: Exception) -> None:
             if intent == self._intent:
                 self.preparing = None
+            self._session.noted(error)
             self._session.notices.report(error)
 
         self._session.start(work, ready, failed)
 
-    def _fresh_stage(self, stage_id: str, task: TaskRecord) -> Proposal | None:
-        stage = next((stage for stage in task.stages if stage.stage_id == stage_id), None)
-        if self._refused(stage_block(self._capabilities, task, stage)) or stage is None:
-            self._report.accept(task)
-            return None
-        return propose_stage(task, stage)
+    def _begun(self, proposal: Proposal) -> None:
+        self.starting = False
+        self.on_begun(row.task_id for row in proposal.ready)
 
-    def _fresh_whole(self, found: tuple[TaskRecord, TaskFiles | None]) -> Proposal | None:
-        task, files = found
-        if self._refused(whole_block(self._capabilities, task)):
-            self._report.accept(task)
-            return None
-        return propose_whole(task, files)
-
-    def _sent(self, outcome: Outcome) -> None:
-        self.sending = False
-        if outcome.kind == "batch":
-            self.batch_outcome = outcome
-        else:
-            self.task_outcome = outcome
-        if outcome.error is not None:
-            self._session.noted(outcome.error)
-        self.on_sent(outcome)
-
-    def _broke(self, proposal: Proposal, error: Exception) -> None:
-        """Something that nobody planned for: it may have happened before or after the sending."""
-        problem = explain(error)
-        items = (
-            Item(task_id=task_id, name=name, verdict="unclear", problem=problem)
-            for task_id, name in proposal.subjects.items()
-        )
-        self._sent(Outcome(kind=proposal.kind, items=tuple(items), error=error))
-
-    def _settle(self, watch_id: str, verdict: Verdict) -> None:
-        if self.task_outcome is not None:
-            self.task_outcome = self.task_outcome.settled(watch_id, verdict)
-        if self.batch_outcome is not None:
-            self.batch_outcome = self.batch_outcome.settled(watch_id, verdict)
+    def _not_begun(self, error: Exception) -> None:
+        self.starting = False
+        self._session.notices.report(error)
 
     def _moved(self) -> None:
         self.revoke("stage")
         self.revoke("whole")
 
 
-def _read_whole(platform: Platform, task_id: str) -> tuple[TaskRecord, TaskFiles | None]:
-    """The task and its files as they are now."""
-    return platform.task(task_id), platform.files(task_id) if platform.capabilities.files else None
+def _plan_whole(platform: Platform, task_id: str) -> tuple[RetryPlan, TaskFiles | None]:
+    """The plan and the task's files, as they are now."""
+    plan = plan_retry(platform, [task_id], action="task")
+    return plan, platform.files(task_id) if platform.capabilities.files else None
 
 
-def _ignore(outcome: Outcome) -> None:
+def _whole_proposal(found: tuple[RetryPlan, TaskFiles | None]) -> Proposal:
+    plan, files = found
+    return Proposal(kind="whole", made=plan, files=files)
+
+
+def _ignore(_: Iterable[str]) -> None:
     """Until a listener is set."""

@@ -22,6 +22,7 @@ class Session(HasTraits):
     """One page: `platform` reads, and `writer()` is who acts.
 
     A token that is typed in reaches only the platform object that `operator` makes of it; it is kept nowhere else.
+    `release` closes such a platform; whoever works with it replaces it, to stop first.
     """
 
     texts = Instance(Texts)
@@ -40,6 +41,7 @@ class Session(HasTraits):
         self.guard = self.notices.guard
         self._operator = operator
         self._writer = platform
+        self.release: Callable[[Platform], None] = lambda writer: writer.close()
 
     def __repr__(self) -> str:
         return f"Session({self.platform.name!r})"
@@ -74,8 +76,8 @@ class Session(HasTraits):
     def lock(self) -> None:
         """Forget the operator's connection; reading goes on."""
         if self.unlocked:
-            self._writer.close()
-            self._writer = self.platform
+            writer, self._writer = self._writer, self.platform
+            self.release(writer)
             self.unlocked, self.can_act = False, not self.platform.read_only
 
     def noted(self, error: Exception) -> None:

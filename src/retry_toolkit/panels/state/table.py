@@ -119,6 +119,12 @@ class TableState(HasTraits):
         """Select all that match, over all pages."""
         self.selected = self.selected | self.matching_ids
 
+    def select(self, task_ids: Iterable[str]) -> None:
+        """Select these, as far as the list has them, and nothing else."""
+        catalog = self._catalog.catalog
+        if catalog is not None:
+            self.selected = frozenset(task_id for task_id in task_ids if task_id in catalog)
+
     def clear(self) -> None:
         """Select nothing."""
         self.selected = frozenset()

@@ -6,13 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from retry_toolkit.errors import NotFound, RetryToolkitError
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.platforms.base import FINISHED, TaskRecord
-
-Lost = Literal["gone", "unreachable", "gave_up"]
 
 FIRST_INTERVAL_S: Final = 0.5
 GROWTH: Final = 1.4
@@ -22,7 +20,7 @@ FAILURES_IN_A_ROW: Final = 6
 
 
 class Watch:
-    """Reads the tasks that it was given again and again; listeners hear each record, and what was lost.
+    """Reads the tasks that it was given again and again; a listener hears each record.
 
     Args:
         session: Its platform reads, its background runs.
@@ -47,7 +45,6 @@ class Watch:
         self._interval = FIRST_INTERVAL_S
         self._running = False
         self.on_record: Callable[[TaskRecord], None] = _ignore_record
-        self.on_lost: Callable[[str, Lost], None] = _ignore_lost
 
     @property
     def watched(self) -> frozenset[str]:
@@ -95,22 +92,17 @@ class Watch:
         try:
             record = self._session.platform.task(task_id)
         except NotFound:
-            self._lose(task_id, "gone")
+            self.drop(task_id)
         except RetryToolkitError:
             self._failures[task_id] = self._failures.get(task_id, 0) + 1
             if self._failures[task_id] >= FAILURES_IN_A_ROW:
-                self._lose(task_id, "unreachable")
+                self.drop(task_id)
         else:
             self._failures.pop(task_id, None)
-            if record.status in FINISHED:
+            tired = self._clock() - self._since.get(task_id, self._clock()) > WATCHED_AT_MOST_S
+            if record.status in FINISHED or tired:
                 self.drop(task_id)
-            elif self._clock() - self._since.get(task_id, self._clock()) > WATCHED_AT_MOST_S:
-                self._lose(task_id, "gave_up")
             self._session.post(partial(self.on_record, record))
-
-    def _lose(self, task_id: str, why: Lost) -> None:
-        self.drop(task_id)
-        self._session.post(partial(self.on_lost, task_id, why))
 
     def _broke(self, error: Exception) -> None:
         with self._lock:
@@ -120,8 +112,4 @@ class Watch:
 
 
 def _ignore_record(record: TaskRecord) -> None:
-    """Until a listener is set."""
-
-
-def _ignore_lost(task_id: str, why: Lost) -> None:
     """Until a listener is set."""

@@ -2,12 +2,12 @@
 // attributes exist, text is only ever text, and updating keeps focus, scrolling and folding where they are.
 
 const TAGS = new Set(
-  ("div span p h2 h3 h4 ul ol li dl dt dd table caption thead tbody tr th td pre code button time details summary strong small section label input q").split(" "),
+  ("div span p h2 h3 h4 ul ol li dl dt dd table caption thead tbody tr th td pre code button time details summary strong small section label input q progress").split(" "),
 );
 const ATTRIBUTES = new Set(
   ("class id role title tabindex scope colspan type datetime disabled lang for aria-label aria-labelledby aria-describedby aria-current " +
     "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal open " +
-    "name placeholder autocomplete maxlength spellcheck").split(" "),
+    "name placeholder autocomplete maxlength spellcheck value max").split(" "),
 );
 
 function matches(node, child) {
@@ -34,8 +34,8 @@ function update(element, attributes, children, language) {
     if (name !== "open" && element.getAttribute(name) !== value) element.setAttribute(name, value);
   }
   if (element.localName === "input") {
-    // A radio follows Python; what is typed is the user's, so a text is only set once.
-    if (attributes.type === "radio") element.checked = "data-checked" in attributes;
+    // A choice follows Python; what is typed is the user's, so a text is only set once.
+    if (attributes.type !== "text") element.checked = "data-checked" in attributes;
     return;
   }
   if (element.localName === "time") {
@@ -87,7 +87,8 @@ function render({ model, el }) {
   const root = make("div", { class: "fd fd-fragment" });
   root.addEventListener("click", (event) => act(event, root, model));
   root.addEventListener("input", ({ target }) => {
-    if (target.dataset.action) model.send({ action: target.dataset.action, value: target.type === "radio" ? target.dataset.value : target.value });
+    const { type, dataset, checked, value } = target;
+    if (dataset.action) model.send({ action: dataset.action, value: { radio: dataset.value, checkbox: String(checked) }[type] ?? value });
   });
   const show = () => {
     root.lang = model.get("language");

@@ -1,0 +1,353 @@
+"""The batches of retries that the page shows: those begun here, and those that the journal has unfinished."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+from traitlets import HasTraits, Instance, Tuple, Unicode
+
+from retry_toolkit.panels.state.proposals import Kind, Proposal
+from retry_toolkit.panels.state.session import Session
+from retry_toolkit.platforms.base import Platform, TaskFiles, TaskRecord
+from retry_toolkit.retry import reasons
+from retry_toolkit.retry.archive import Archive
+from retry_toolkit.retry.batch import RetryBatch
+from retry_toolkit.retry.execute import execute, open_batch, resume
+from retry_toolkit.retry.leases import Owner
+from retry_toolkit.retry.policy import TIMING, Timing
+from retry_toolkit.retry.records import BatchState, Item
+from retry_toolkit.retry.states import OPEN, State
+
+Condition = Literal["running", "paused", "interrupted", "elsewhere", "ended"]
+"""What can be done with a batch: hold it, let it go on, go on with it, only look, or settle what is unclear."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Card:
+    """One batch as it is shown: its buckets, its items, and the bucket whose items are listed (None: those to look at).
+
+    `typing` is the unclear item whose task's id is being typed, because it is to be sent again.
+    """
+
+    batch_id: str
+    kind: Kind
+    state: BatchState
+    condition: Condition
+    owner: Owner | None
+    created_at: datetime
+    created_by: str
+    total: int
+    buckets: Mapping[State, int]
+    items: tuple[Item, ...]
+    error: Exception | None = None
+    files: TaskFiles | None = None
+    shown: State | None = None
+    typing: str | None = None
+
+    @property
+    def task_ids(self) -> frozenset[str]:
+        """The tasks that it is about, new ones included."""
+        return frozenset(name for item in self.items for name in (item.task_id, item.new_task_id) if name)
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether somebody has to do something about it."""
+        waits = self.condition in {"paused", "interrupted", "elsewhere"}
+        return waits or bool(self.buckets["UNKNOWN"]) or self.error is not None
+
+    @property
+    def open(self) -> int:
+        """Items that something is still to be done for."""
+        return sum(self.buckets[state] for state in OPEN)
+
+
+class BatchesState(HasTraits):
+    """`cards`, newest first; every action on one, in threads; `typed` is what is typed to send an item again.
+
+    Args:
+        session: Who acts, and where results come back.
+        archive: Where journal and evidence are.
+        timing: Waits of the batches.
+    """
+
+    cards = Tuple()
+    typed = Unicode()
+
+    _archive = Instance(Archive)
+
+    def __init__(self, session: Session, archive: Archive, timing: Timing = TIMING) -> None:
+        super().__init__(_archive=archive)
+        self._session = session
+        self._timing = timing
+        self._lock = threading.Lock()
+        self._batches: dict[str, RetryBatch] = {}
+        self._owners: dict[str, Owner] = {}
+        self._platforms: dict[str, Platform] = {}
+        self._kinds: dict[str, Kind] = {}
+        self._told: set[str] = set()
+        self._records: dict[str, TaskRecord] = {}
+        self._new_tasks: set[str] = set()
+        self.on_records: Callable[[Iterable[TaskRecord]], None] = _ignore
+        self.on_new_task: Callable[[str], None] = _ignore
+        self.on_end: Callable[[Card], None] = _ignore
+
+    def of_task(self, task_id: str | None) -> Card | None:
+        """The newest card that is about this task alone."""
+        return next((card for card in self.cards if card.total == 1 and task_id in card.task_ids), None)
+
+    def begin(self, proposal: Proposal, then: Callable[[], None], otherwise: Callable[[Exception], None]) -> None:
+        """Execute what was confirmed."""
+        writer = self._session.writer()
+
+        def work() -> RetryBatch:
+            return execute(
+                proposal.plan,
+                writer,
+                canary=proposal.canary,
+                progress=False,
+                wait=False,
+                on_change=self._hear,
+                on_task=self._see,
+                journal=self._archive.journal,
+                evidence=self._archive.evidence,
+                timing=self._timing,
+            )
+
+        def begun(batch: RetryBatch) -> None:
+            self._platforms[batch.id] = writer
+            self._kinds[batch.id] = proposal.kind
+            self._take(batch)
+            then()
+
+        self._session.start(work, begun, otherwise)
+
+    def look(self) -> None:
+        """Show what the journal has unfinished or unclear of this platform, begun by whomever."""
+        self._session.start(self._read_journal, self._found)
+
+    def pause(self, batch_id: str) -> None:
+        """Send nothing more until `go_on`."""
+        self._do(batch_id, RetryBatch.pause)
+
+    def go_on(self, batch_id: str) -> None:
+        """Let a paused batch go on, or run here one that nobody runs."""
+        batch = self._batches[batch_id]
+        if batch.running:
+            self._do(batch_id, RetryBatch.resume)
+        else:
+            self._resume(batch_id)
+
+    def cancel(self, batch_id: str) -> None:
+        """Send nothing more for good; what was sent is still followed."""
+        self._do(batch_id, RetryBatch.cancel, then=self._follow)
+
+    def check_again(self, batch_id: str) -> None:
+        """Read back once more what is unclear."""
+        if self._batches[batch_id].running:
+            self._do(batch_id, RetryBatch.check_again)
+        else:
+            self._resume(batch_id)
+
+    def resolve(self, batch_id: str, task_id: str, *, done: bool) -> None:
+        """Take the user's word on an unclear item; what was done is followed to its end."""
+        outcome: State = "ACCEPTED" if done else "REJECTED"
+        note = reasons.say("seen_done" if done else "seen_undone")
+        self._do(batch_id, lambda batch: batch.mark_resolved(task_id, outcome, note=note), then=self._follow)
+
+    def ask_to_type(self, batch_id: str, task_id: str | None) -> None:
+        """Ask for a task's id before its unclear item is sent again; None no longer asks."""
+        self.typed = ""
+        self._change(batch_id, typing=task_id)
+
+    def send_again(self, batch_id: str, task_id: str) -> None:
+        """Send an unclear item once more, at the risk of doing it twice: only when its task's id was typed."""
+        typed = self.typed.strip()
+        if typed != task_id:
+            self._session.notices.tell("unclear.mistyped")
+            return
+        self.ask_to_type(batch_id, None)
+        self._do(batch_id, lambda batch: batch.send_again(task_id, typed=typed), then=self.go_on)
+
+    def show(self, batch_id: str, state: State | None) -> None:
+        """List the items of one bucket; the same again lists those to look at."""
+        card = self._card(batch_id)
+        if card is not None:
+            self._change(batch_id, shown=None if card.shown == state else state)
+
+    def dismiss(self, batch_id: str) -> None:
+        """Take a batch off the page; a running one goes on, an unfinished one is offered again later."""
+        self.cards = tuple(card for card in self.cards if card.batch_id != batch_id)
+
+    def release(self, platform: Platform) -> None:
+        """Stop what runs over a connection, without cancelling it, then close the connection."""
+        running = [self._batches[name] for name, used in self._platforms.items() if used is platform]
+
+        def work() -> None:
+            for batch in running:
+                batch.close()
+            platform.close()
+
+        self._session.start(work, lambda _: None)
+
+    def close(self) -> None:
+        """Leave what runs here, without cancelling; nobody waits for it."""
+        for batch in self._batches.values():
+            batch.close(timeout=0)
+
+    def _do(
+        self, batch_id: str, action: Callable[[RetryBatch], None], then: Callable[[str], None] | None = None
+    ) -> None:
+        batch = self._batches[batch_id]
+
+        def done(_: None) -> None:
+            self._take(batch)
+            if then is not None:
+                then(batch_id)
+
+        self._session.start(lambda: action(batch), done)
+
+    def _follow(self, batch_id: str) -> None:
+        """Run a batch that nobody runs, where something of it can still be watched or read back."""
+        card = self._card(batch_id)
+        if card is not None and card.open and not self._batches[batch_id].running:
+            self._resume(batch_id)
+
+    def _resume(self, batch_id: str) -> None:
+        platform = self._session.writer() if self._session.can_act else self._session.platform
+
+        def work() -> RetryBatch:
+            return resume(
+                batch_id,
+                platform,
+                progress=False,
+                wait=False,
+                on_change=self._hear,
+                on_task=self._see,
+                journal=self._archive.journal,
+                evidence=self._archive.evidence,
+                timing=self._timing,
+            )
+
+        def resumed(batch: RetryBatch) -> None:
+            self._platforms[batch_id] = platform
+            self._owners.pop(batch_id, None)
+            self._take(batch)
+
+        self._session.start(work, resumed)
+
+    def _read_journal(self) -> list[tuple[RetryBatch, Owner | None]]:
+        """Batches that are unsettled and do not run here."""
+        if not self._archive.begun:
+            return []
+        platform = self._session.platform
+        here = {batch.id for batch in tuple(self._batches.values()) if batch.running}
+        with self._archive.open() as opened:
+            rows = [row for row in opened.journal.unsettled(platform.origin) if row.batch_id not in here]
+            owners = [opened.journal.owner(row.batch_id) for row in rows]
+        return [(self._open(row.batch_id), owner) for row, owner in zip(rows, owners, strict=True)]
+
+    def _open(self, batch_id: str) -> RetryBatch:
+        return open_batch(
+            batch_id,
+            self._session.platform,
+            journal=self._archive.journal,
+            evidence=self._archive.evidence,
+            timing=self._timing,
+        )
+
+    def _found(self, found: list[tuple[RetryBatch, Owner | None]]) -> None:
+        for batch, owner in reversed(found):
+            known = self._batches.get(batch.id)
+            if known is None or not known.running:
+                self._owners.pop(batch.id, None)
+                if owner is not None:
+                    self._owners[batch.id] = owner
+                self._take(batch)
+
+    def _hear(self, batch: RetryBatch) -> None:
+        """In the batch's thread: have the page take it over, once for all changes until then."""
+        with self._lock:
+            told, self._told = batch.id in self._told, self._told | {batch.id}
+        if not told:
+            self._session.post(partial(self._heard, batch))
+
+    def _heard(self, batch: RetryBatch) -> None:
+        with self._lock:
+            self._told.discard(batch.id)
+        self._take(batch)
+
+    def _see(self, record: TaskRecord) -> None:
+        """In a thread of a batch: keep what was read until the page takes it over."""
+        with self._lock:
+            self._records[record.task_id] = record
+
+    def _take(self, batch: RetryBatch) -> None:
+        """Show a batch as it is now, and tell of what is new in it."""
+        with self._lock:
+            records, self._records = tuple(self._records.values()), {}
+        old, self._batches[batch.id] = self._card(batch.id), batch
+        card = self._make_card(batch, old)
+        self.on_records(records)
+        self.cards = tuple(card if other is old else other for other in self.cards) if old else (card, *self.cards)
+        self._tell_new_tasks(card)
+        if any(item.reason == reasons.say("forbidden") for item in card.items if item.state == "REJECTED"):
+            self._session.asked_for_token = True
+        if card.condition == "ended" and old is not None and old.condition in {"running", "paused"}:
+            self.on_end(card)
+
+    def _make_card(self, batch: RetryBatch, old: Card | None) -> Card:
+        buckets = batch.buckets
+        unfinished = batch.state in {"running", "paused"} or any(buckets[state] for state in OPEN)
+        owner = self._owners.get(batch.id)
+        condition: Condition = "ended"
+        if batch.running:
+            condition = "paused" if batch.state == "paused" else "running"
+        elif unfinished:
+            condition = "elsewhere" if owner else "interrupted"
+        card = Card(
+            batch_id=batch.id,
+            kind=self._kinds.get(batch.id) or _kind_of(batch),
+            state=batch.state,
+            condition=condition,
+            owner=owner,
+            created_at=batch.created_at,
+            created_by=batch.created_by,
+            total=batch.total,
+            buckets=buckets,
+            items=batch.items,
+            error=batch.error if isinstance(batch.error, Exception) else None,
+        )
+        return replace(card, files=old.files, shown=old.shown, typing=old.typing) if old else card
+
+    def _tell_new_tasks(self, card: Card) -> None:
+        for item in card.items:
+            if item.new_task_id is not None and item.new_task_id not in self._new_tasks:
+                self._new_tasks.add(item.new_task_id)
+                self.on_new_task(item.new_task_id)
+                if card.kind == "whole" and self._session.platform.capabilities.files:
+                    read = partial(self._session.platform.files, item.new_task_id)
+                    self._session.start(read, lambda files: self._change(card.batch_id, files=files))
+
+    def _card(self, batch_id: str) -> Card | None:
+        return next((card for card in self.cards if card.batch_id == batch_id), None)
+
+    def _change(self, batch_id: str, **fields: object) -> None:
+        old = self._card(batch_id)
+        if old is not None:
+            new = replace(old, **fields)  # type: ignore[arg-type]  # callers name fields of a card
+            self.cards = tuple(new if card is old else card for card in self.cards)
+
+
+def _kind_of(batch: RetryBatch) -> Kind:
+    if batch.total > 1:
+        return "batch"
+    return "stage" if batch.action == "stage" else "whole"
+
+
+def _ignore(_: object) -> None:
+    """Until a listener is set."""
