@@ -64,4 +64,4 @@ class Desk:
     @property
     def outcome(self) -> Locator:
         """What became of the retry."""
-        return self.page.get_by_role("status", name="What became of the retry")
+        return self.page.get_by_role("region", name="What became of the retry")

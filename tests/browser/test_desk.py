@@ -80,7 +80,7 @@ def test_a_batch_tells_each_result(dashboard: str, ledger: Ledger, profiles: Pro
     desk.press("Retry 3 selected…")
     snapshot(desk.page, "batch-1-confirm")
     desk.confirm("Retry 2 tasks?", "2 will be retried", "1 is left out: at its retry limit", answer="Retry them")
-    expect(desk.outcome).to_contain_text("2 of 2 submitted again")
+    expect(desk.outcome).to_contain_text("2 of 2 settled")
     expect(desk.outcome.get_by_role("listitem").filter(has_text="Batch one")).to_contain_text("Recovered")
     expect(desk.outcome.get_by_role("listitem").filter(has_text="Batch two")).to_contain_text("Failed again")
     snapshot(desk.page, "batch-2-outcome")
@@ -91,8 +91,8 @@ def test_a_batch_tells_each_result(dashboard: str, ledger: Ledger, profiles: Pro
     assert ledger.count() == count
 
 
-def test_a_refusal_is_shown_in_the_platform_s_own_words(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
-    """Somebody else retries one of two tasks between look and press: that one is refused, the other is taken."""
+def test_what_changed_meanwhile_is_left_out(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
+    """Somebody else retries one of two tasks between question and answer: that one is not sent, the other is."""
     mine = ledger.failed("Race one")
     theirs = ledger.failed("Race two")
     desk = Desk(profiles.open(dashboard)).wait()
@@ -103,11 +103,11 @@ def test_a_refusal_is_shown_in_the_platform_s_own_words(dashboard: str, ledger: 
     ledger.retry_stage(theirs, "check")
     ledger.wait(theirs, "completed")
     desk.confirm("Retry 2 tasks?", answer="Retry them")
-    refused = desk.outcome.get_by_role("listitem").filter(has_text="Race two")
-    expect(refused).to_contain_text("Refused")
-    expect(refused).to_contain_text("task status is completed")
+    left = desk.outcome.get_by_role("listitem").filter(has_text="Race two")
+    expect(left).to_contain_text("Left out")
+    expect(left).to_contain_text("Its attempt number has moved from 0 to 1: somebody else has retried it.")
     expect(desk.outcome.get_by_role("listitem").filter(has_text="Race one")).to_contain_text("Recovered")
-    snapshot(desk.page, "batch-3-refused")
+    snapshot(desk.page, "batch-3-left-out")
     assert ledger.retries(mine)["check"] == 1
     assert ledger.retries(theirs)["check"] == 1
 
