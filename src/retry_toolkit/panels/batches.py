@@ -16,6 +16,9 @@ from retry_toolkit.retry.states import STATES, State
 from retry_toolkit.text import MISSING, Texts
 
 LISTED_AT_MOST: Final = 100
+ALL_LISTED_UP_TO: Final = 12
+"""Larger batches list what has to be looked at, and the rest bucket by bucket."""
+
 _LONGEST_ERROR: Final = 240
 _SHAPES: Final[Mapping[State, str]] = {
     "PLANNED": "pending",
@@ -54,7 +57,7 @@ def card_node(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bo
         _unclear(texts, card),
         _tools(texts, card, can_act=can_act),
         _items(texts, card, names, can_act=can_act),
-        cls="fd-outcome",
+        cls="fd-outcome" if card.condition in {"running", "ended"} else "fd-outcome fd-still",
         aria_label=texts("outcome.label"),
         data_key=f"batch-{card.batch_id}",
     )
@@ -86,11 +89,12 @@ def act_on(batches: BatchesState, action: str, value: str | None) -> None:
 
 
 def listed_items(card: Card) -> list[Item]:
-    """The items that a card lists: of one bucket, or all with those to look at first; at most `LISTED_AT_MOST`."""
+    """The items that a card lists: of one bucket, else those to look at; of a small batch all others behind them."""
     if card.shown is not None:
-        return [item for item in card.items if item.state == card.shown][:LISTED_AT_MOST]
+        return [item for item in card.items if item.state == card.shown]
     rank = {state: number for number, state in enumerate(_ORDER)}
-    return sorted(card.items, key=lambda item: rank.get(item.state, len(rank)))[:LISTED_AT_MOST]
+    wanted = [item for item in card.items if card.total <= ALL_LISTED_UP_TO or item.state in rank]
+    return sorted(wanted, key=lambda item: rank.get(item.state, len(rank)))
 
 
 def _close(texts: Texts, card: Card) -> Node:
@@ -208,8 +212,8 @@ def _tools(texts: Texts, card: Card, *, can_act: bool) -> Child:
 
 def _items(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bool) -> Iterable[Child]:
     listed = listed_items(card)
-    left = (card.total if card.shown is None else card.buckets[card.shown]) - len(listed)
-    nodes = [_item_node(texts, card, item, names, can_act=can_act) for item in listed]
+    left = len(listed) - LISTED_AT_MOST
+    nodes = [_item_node(texts, card, item, names, can_act=can_act) for item in listed[:LISTED_AT_MOST]]
     yield el("ul", *nodes, cls="fd-items") if nodes else None
     yield el("p", texts("outcome.more", n=left, count=texts.count(left)), cls="fd-muted") if left > 0 else None
 
@@ -244,8 +248,8 @@ def _explanation(texts: Texts, item: Item) -> Child:
         return [el("p", reason_text(texts, item.reason)), el("p", error, cls="fd-words fd-muted") if error else None]
     if item.state in {"PLANNED", "SENT", "SUCCEEDED"} or not item.reason:
         return None
-    quoted = item.detail if item.state in {"UNKNOWN", "REJECTED"} else ""
-    return [el("p", reason_text(texts, item.reason)), words_node(texts, quoted, quoted=True)]
+    words = item.detail if item.state in {"UNKNOWN", "REJECTED"} else ""
+    return [el("p", reason_text(texts, item.reason)), words_node(texts, words, quoted=item.state == "REJECTED")]
 
 
 def _problem_of(item: Item) -> Problem | None:

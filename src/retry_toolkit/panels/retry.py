@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retry_toolkit.panels.batches import act_on, card_node, listed_items
+from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, card_node, listed_items
 from retry_toolkit.panels.confirmations import confirmation_node
 from retry_toolkit.panels.state.batches import Card
 from retry_toolkit.panels.state.desk import DeskState
@@ -195,7 +195,7 @@ def names_of(desk: DeskState, card: Card) -> dict[str, str]:
     catalog = desk.catalog.catalog
     if catalog is None:
         return {}
-    rows = catalog.rows(item.task_id for item in listed_items(card)).dropna(subset=["name"])
+    rows = catalog.rows(item.task_id for item in listed_items(card)[:LISTED_AT_MOST]).dropna(subset=["name"])
     return dict(zip(rows["task_id"].tolist(), rows["name"].tolist(), strict=True))
 
 

@@ -173,7 +173,11 @@ class RetryState(HasTraits):
 
     def _begun(self, proposal: Proposal) -> None:
         self.starting = False
-        self.on_begun(row.task_id for row in proposal.ready)
+        sent = frozenset(row.task_id for row in proposal.ready)
+        self.on_begun(sent)
+        if proposal.kind == "batch":
+            # What is on its way is not wanted a second time.
+            self._table.selected = self._table.selected - sent
 
     def _not_begun(self, error: Exception) -> None:
         self.starting = False
