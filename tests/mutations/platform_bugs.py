@@ -38,7 +38,7 @@ PLATFORM_BUGS = (
         path="server/deeds.py",
         old="    if stored.called_off:",
         new="    if stored.called_off and intent.key is None:",
-        tests=(ACTIONS, PIPELINE, STORM),
+        tests=("tests/server/test_keys.py",),
     ),
     Bug(
         name="compare the state instead of the attempt number",

@@ -6,7 +6,6 @@ from tests.mutations.bug import Bug
 
 EXECUTE = "tests/retry/test_execute.py"
 STORM = "tests/faults/test_storm_wire.py"
-KEYS = "tests/faults/test_storm_socket.py"
 
 SENDING_BUGS = (
     Bug(
@@ -179,7 +178,7 @@ SENDING_BUGS = (
         path="retry/lookback.py",
         old="            told = [platform.call_off(key) for key in item.keys]",
         new='            told = [Recalled(state="called_off")]',
-        tests=(KEYS,),
+        tests=("tests/retry/test_execute_watch.py",),
     ),
     Bug(
         name="forget the evidence",
