@@ -3,19 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pandas as pd
 
-from benchmarks.generate import pages
+from benchmarks.generate import PAGE_SIZE, pages
 from benchmarks.rows import AtLeast, Row, Scale, Side
-from retry_toolkit.frames.build import stages_frame, tasks_frame
-from retry_toolkit.platforms.pipeline_wire import read_task
+from retry_toolkit.frames.load import load_history
+from retry_toolkit.platforms.base import EVERY_TASK, Page, Platform, Refusal, Status, TaskQuery
+from retry_toolkit.platforms.bulk import AS_USUAL, Reading
+from retry_toolkit.platforms.pipeline import CAPABILITIES
+from retry_toolkit.platforms.pipeline_bulk import page_reader, pipeline_layout
+from retry_toolkit.platforms.refusals import refusal
+
+TEMPLATE_LIMIT = 3
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]
+
+
+class Replay:
+    """A platform whose pages lie in files: everything between receiving a page and the frames, without the network."""
+
+    name = origin = "replay"
+
+    def __init__(self, files: list[Path]) -> None:
+        self._files = files
+        self._reader = page_reader()
+        self.layout = pipeline_layout(lambda _template, _stage: TEMPLATE_LIMIT, judged)
+
+    @property
+    def platform(self) -> Platform:
+        """This as a platform: it has what loaders use."""
+        return cast("Platform", self)
+
+    def bulk_pages(self, query: TaskQuery = EVERY_TASK, reading: Reading = AS_USUAL) -> Iterator[Page[Any]]:
+        """The pages in order."""
+        del query, reading
+        for number, file in enumerate(self._files, 1):
+            yield self._reader.read(file.read_bytes(), number, PAGE_SIZE).page
+
+
+def judged(status: Status, failed: Iterable[tuple[int, int | None]]) -> Refusal | None:
+    """As a platform with stage retries judges."""
+    return refusal(status, failed, CAPABILITIES, read_only=False)
 
 
 def write_pages(folder: Path, scale: Scale) -> None:
@@ -44,9 +77,9 @@ def parsed(files: list[Path]) -> int:
 
 
 def loaded(files: list[Path]) -> Frames:
-    """Records, then frames."""
-    records = [read_task(row) for file in files for row in json.loads(file.read_bytes())["items"]]
-    return tasks_frame(records), stages_frame(records)
+    """What `load_history` does with the pages that it receives, and `load_tasks` or `load_stages` with half of it."""
+    history = load_history(Replay(files).platform, progress=False)
+    return history.tasks, history.stages
 
 
 def same_frames(baseline: Frames, ours: Frames) -> None:

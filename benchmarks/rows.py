@@ -47,8 +47,6 @@ SCALES = {
 class Gate(Protocol):
     """What a ratio must keep to."""
 
-    aim: float
-
     def ratio(self, baseline: float, ours: float) -> float:
         """The ratio that is shown."""
 

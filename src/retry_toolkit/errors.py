@@ -17,6 +17,8 @@ RetryToolkitError                 catches all of them
 ├── NotSent                       a write that provably never left this machine
 ├── UnclearOutcome                a write was sent, and no clear answer came back
 ├── ReadOnly                      this connection refuses everything that writes
+├── LoadStopped                   a load was stopped by who asked for it
+├── SnapshotError                 a directory holds no snapshot, an unfinished one, or one of another version
 ├── PlanRefused                   a selection that cannot be planned, or a plan that cannot be executed
 ├── BatchBusy                     another process or thread runs this batch already
 ├── JournalError                  the local record of retries cannot be used, or does not allow this change
@@ -182,6 +184,14 @@ class ReadOnly(RetryToolkitError):
     """This connection refuses everything that writes."""
 
     advice = "Connect without read_only=True, with a token that may act."
+
+
+class LoadStopped(RetryToolkitError):
+    """A load was stopped by who asked for it; nothing of it is left."""
+
+
+class SnapshotError(RetryToolkitError):
+    """A directory holds no snapshot, an unfinished one, or one of another version."""
 
 
 class PlanRefused(RetryToolkitError):

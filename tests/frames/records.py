@@ -84,7 +84,7 @@ class RecordedPlatform:
         for number, start in enumerate(range(0, max(1, len(rows)), self._page_size), 1):
             rejected = self._rejected if number == 1 else ()
             page = rows[start : start + self._page_size]
-            yield TaskPage(number=number, tasks=page, rejected=rejected, total=len(rows))
+            yield TaskPage(number=number, tasks=page, rejected=rejected, total=len(rows) + len(self._rejected))
 
     def task(self, task_id: str) -> TaskRecord:
         """One task."""

@@ -34,6 +34,8 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     "count": st.none() | st.integers(0, 2**63 - 1),
     "number": st.none() | st.floats(allow_nan=False),
     "flag": st.none() | st.booleans(),
+    "texts": st.none() | st.lists(st.text(), max_size=3),
+    "counts": st.none() | st.lists(st.integers(0, 2**63 - 1), max_size=3),
 }
 
 
@@ -48,7 +50,7 @@ def check(frame: pd.DataFrame, columns: Columns) -> None:
 
 def values(series: pd.Series) -> list[Any]:
     """Plain values with None for missing."""
-    return [None if pd.isna(value) else value for value in series]
+    return [None if not isinstance(value, list) and pd.isna(value) else value for value in series.tolist()]
 
 
 @pytest.mark.parametrize("columns", FRAMES.values(), ids=FRAMES.keys())

@@ -23,7 +23,6 @@ from retry_toolkit.frames.load import (
     load_stages,
     load_tasks,
     read_files,
-    read_tasks,
     task_ids,
 )
 from retry_toolkit.frames.schema import ATTEMPTS, DISK, LINEAGE, LOGS, STAGES, TASKS, Columns
@@ -119,7 +118,7 @@ def test_stages_come_with_the_pages_of_tasks() -> None:
     frame = load_stages(source.platform)
     assert frame["task_id"].tolist() == ["t0", "t1", "t2", "t3", "t4"]
     assert source.asked == [EVERY_TASK]
-    again = load_stages(source.platform, read_tasks(RecordedPlatform(some_tasks()).platform).tasks)
+    again = load_stages(source.platform, some_tasks())
     pd.testing.assert_frame_equal(again, frame)
     assert source.asked == [EVERY_TASK]
 

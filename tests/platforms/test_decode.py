@@ -310,7 +310,7 @@ def test_broken_rows_are_set_apart_and_the_rest_survives() -> None:
         wire_task("b", stages=[wire_stage(), {"id": []}]),
         wire_task("c"),
     ]
-    read = read_page({"items": rows, "total": 5}, 3, 100, read_task)
+    read = read_page(read_envelope({"items": rows, "total": 5}), 3, 100, read_task)
     assert [task.task_id for task in read.page.tasks] == ["a", "c"]
     assert [(row.page, row.index, row.path) for row in read.page.rejected] == [
         (3, 1, "id"),

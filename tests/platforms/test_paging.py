@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from retry_toolkit.errors import Refused, Unavailable
 from retry_toolkit.platforms.base import EVERY_TASK, Status, TaskPage, TaskQuery, TaskRecord
+from retry_toolkit.platforms.bulk import Reading
 from retry_toolkit.platforms.decode import ReadPage
 from retry_toolkit.platforms.paging import list_pages, matches, select
 
@@ -43,7 +44,7 @@ class Server:
         self._before, self._ignores_page = before, ignores_page
         self._lock = threading.Lock()
 
-    def fetch(self, number: int, size: int) -> ReadPage:
+    def fetch(self, number: int, size: int) -> ReadPage[TaskRecord]:
         """One page, as `read_page` would give it."""
         with self._lock:
             self.asked.append(number)
@@ -99,7 +100,7 @@ def test_rows_that_shift_come_once() -> None:
             ids[:0] = [f"new{number}-{position}" for position in range(7)]
 
     server = Server(names(500), before=insert)
-    read = ids_of(list_pages(server.fetch, window=1))
+    read = ids_of(list_pages(server.fetch, reading=Reading(in_flight=1)))
     assert len(read) == len(set(read))
     assert set(names(500)) <= set(read)
 
@@ -129,7 +130,7 @@ def test_a_few_pages_are_in_flight_and_no_more() -> None:
     flying, most = [0], [0]
     server = Server(names(900))
 
-    def fetch(number: int, size: int) -> ReadPage:
+    def fetch(number: int, size: int) -> ReadPage[TaskRecord]:
         with lock:
             flying[0] += 1
             most[0] = max(most[0], flying[0])
@@ -147,7 +148,7 @@ def test_a_few_pages_are_in_flight_and_no_more() -> None:
 def test_an_error_of_one_page_ends_the_listing_with_that_error() -> None:
     """Pages before it have been given; nothing is skipped."""
 
-    def fetch(number: int, size: int) -> ReadPage:
+    def fetch(number: int, size: int) -> ReadPage[TaskRecord]:
         if number == 3:
             raise Unavailable("down")
         return server.fetch(number, size)
@@ -167,7 +168,7 @@ def test_a_page_size_that_is_refused_is_lowered() -> None:
     """Some servers allow 20 rows at most."""
     server = Server(names(50), cap=20)
 
-    def fetch(number: int, size: int) -> ReadPage:
+    def fetch(number: int, size: int) -> ReadPage[TaskRecord]:
         if size > 20:
             raise Refused("page_size: too large", status=422)
         return server.fetch(number, size)
@@ -189,7 +190,7 @@ def test_no_server_loses_rows_or_repeats_them(count: int, cap: int, total: int |
             ids[:0] = [f"new{number}-{position}" for position in range(min(shifts[number - 1], cap - 1))]
 
     server = Server(names(count), cap=cap, total=total, before=insert)
-    read = ids_of(list_pages(server.fetch, window=2))
+    read = ids_of(list_pages(server.fetch, reading=Reading(in_flight=2)))
     assert len(read) == len(set(read))
     assert set(names(count)) <= set(read)
 

@@ -50,7 +50,9 @@ def load_lineage(source: Platform | pd.DataFrame | Iterable[TaskRecord], *, prog
     """
     if isinstance(source, pd.DataFrame):
         return build_lineage(source)
-    records = tuple(source) if isinstance(source, Iterable) else read_tasks(source, progress=progress).tasks
+    if not isinstance(source, Iterable):
+        return build_lineage(*read_tasks(source, progress=progress))
+    records = tuple(source)
     claims = {record.task_id: record.retried_by for record in records if record.retried_by}
     return build_lineage(tasks_frame(records), claims)
 
@@ -98,6 +100,11 @@ def build_lineage(tasks: pd.DataFrame, claims: Claims | None = None) -> pd.DataF
             "conflict": conflict,
         },
     )
+
+
+def row_numbers(ids: pd.Series, wanted: pd.Series) -> Places:
+    """Where the wanted ids stand among the ids, -1 for missing and unknown ones; of equal ids the first counts."""
+    return _places(_texts(ids), _texts(wanted))[0]
 
 
 def _texts(column: Any) -> Any:

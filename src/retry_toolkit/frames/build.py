@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from retry_toolkit.frames.columns import Tables, arrow_schema, make_tables, with_fingerprints
 from retry_toolkit.frames.fingerprints import fingerprints
+from retry_toolkit.frames.moments import TIME
+from retry_toolkit.frames.records import RECORDS
 from retry_toolkit.frames.schema import ATTEMPTS, LOGS, STAGES, TASKS, Columns, Kind
-from retry_toolkit.platforms.base import AttemptRecord, LogRecord, StageRecord, TaskRecord
+from retry_toolkit.platforms.base import AttemptRecord, LogRecord, TaskRecord
+from retry_toolkit.platforms.bulk import Batch
 
 Values = Sequence[Any]
 
@@ -21,28 +27,64 @@ def tasks_frame(records: Iterable[TaskRecord]) -> pd.DataFrame:
 
     Error, category and attempt number are those of the earliest failed stage, else the task's own.
     """
-    rows = tuple(records)
-    failed = [row.failed_stage for row in rows]
-    pairs = list(zip(rows, failed, strict=True))
-    data = _attributes(TASKS, rows) | {
-        "failed_stage": [stage and stage.stage for stage in failed],
-        "failure_category": [(stage and stage.failure_category) or row.failure_category for row, stage in pairs],
-        "error": [(stage and stage.error) or row.error for row, stage in pairs],
-        "retry_count": [row.retry_count if stage is None else stage.retry_count for row, stage in pairs],
-        "retry_limit": [row.retry_limit if stage is None else stage.retry_limit for row, stage in pairs],
-        "retryable": [row.refusal is None for row in rows],
-        "stage_count": [len(row.stages) for row in rows],
-    }
-    frame = build_frame(TASKS, data | {"fingerprint": fingerprints(data["error"])})
-    # Rows shift between pages: the order of arrival is not always the order of creation.
-    return frame.sort_values("created_at", ascending=False, kind="stable", na_position="last", ignore_index=True)
+    return tasks_of([make_tables(Batch(tuple(records), RECORDS), stages=False)])
 
 
 def stages_frame(records: Iterable[TaskRecord]) -> pd.DataFrame:
     """One row a stage, in the order of the tasks and then of their template; columns and dtypes of `schema.STAGES`."""
-    stages: list[StageRecord] = [stage for record in records for stage in record.stages]
-    data = _attributes(STAGES, stages)
-    return build_frame(STAGES, data | {"fingerprint": fingerprints(data["error"])})
+    return stages_of([make_tables(Batch(tuple(records), RECORDS), stages=True)])
+
+
+def tasks_of(batches: Sequence[Tables]) -> pd.DataFrame:
+    """The frame of tasks of these batches, newest first."""
+    (table,) = with_fingerprints(_joined(TASKS, [batch.tasks for batch in batches]))
+    return frame_of(TASKS, newest_first(table))
+
+
+def stages_of(batches: Sequence[Tables]) -> pd.DataFrame:
+    """The frame of stages of these batches, in their order."""
+    (table,) = with_fingerprints(_joined(STAGES, [batch.stages for batch in batches]))
+    return frame_of(STAGES, table)
+
+
+def both_of(batches: Sequence[Tables]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`tasks_of` and `stages_of`, each message looked at once."""
+    tasks, stages = joined(batches)
+    return frame_of(TASKS, newest_first(tasks)), frame_of(STAGES, stages)
+
+
+def joined(batches: Sequence[Tables]) -> tuple[Any, Any]:
+    """The tables of tasks and of stages of these batches, complete with fingerprints."""
+    tasks, stages = with_fingerprints(
+        _joined(TASKS, [batch.tasks for batch in batches]), _joined(STAGES, [batch.stages for batch in batches])
+    )
+    return tasks, stages
+
+
+def claims_of(tables: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+    """The direct retries that tasks name, by task."""
+    found: dict[str, list[str]] = {}
+    for table in tables:
+        for task_id, retry_id in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            found.setdefault(task_id, []).append(retry_id)
+    return {task_id: tuple(retries) for task_id, retries in found.items()}
+
+
+def newest_first(tasks: Any) -> Any:
+    """A table of tasks by time, unknown times last: rows shift between pages, so the order of arrival is another."""
+    ages = pc.negate(tasks.column("created_at").cast(pa.int64())).fill_null(np.iinfo(np.int64).max).to_numpy()
+    if not np.any(ages[1:] < ages[:-1]):
+        return tasks
+    return tasks.take(pa.array(np.argsort(ages, kind="stable")))
+
+
+def frame_of(columns: Columns, table: Any) -> pd.DataFrame:
+    """A canonical frame of an Arrow table that has these columns."""
+    return build_frame(columns, {column.name: table.column(column.name) for column in columns})
+
+
+def _joined(columns: Columns, tables: Sequence[Any]) -> Any:
+    return pa.concat_tables([arrow_schema(columns).empty_table(), *tables])
 
 
 def attempts_frame(records: Iterable[AttemptRecord]) -> pd.DataFrame:
@@ -75,17 +117,28 @@ def _texts(values: Values) -> Any:
 
 
 def _categories(values: Values) -> Any:
-    encoded = _arrow(values, pa.large_string()).dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    words = pd.Index(encoded.dictionary.to_pylist(), dtype="str")
-    order = np.argsort(words.to_numpy(dtype=object)) if len(words) else np.zeros(0, dtype=np.int64)
-    rank = np.full(len(words) + 1, -1, dtype=np.int64)  # the last place serves the code -1
-    rank[order] = np.arange(len(words))
-    return pd.Categorical.from_codes(rank[codes], categories=words[order])
+    """Codes of all chunks in one sorted dictionary."""
+    chunks = _encoded(values)
+    words = sorted({word for chunk in chunks for word in chunk.dictionary.to_pylist() if word is not None})
+    rank = {word: code for code, word in enumerate(words)} | {None: -1}
+    codes = [np.zeros(0, dtype=np.int32)]
+    for chunk in chunks:
+        # The last place serves the code -1, which stands for missing.
+        ranks = np.array([*map(rank.__getitem__, chunk.dictionary.to_pylist()), -1], dtype=np.int32)
+        codes.append(ranks[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
+    used = np.concatenate(codes)
+    return pd.Categorical.from_codes(used, categories=pd.Index(words, dtype="str"))
+
+
+def _encoded(values: Any) -> list[Any]:
+    if not isinstance(values, pa.Array | pa.ChunkedArray):
+        values = pa.array(values, pa.large_string(), from_pandas=True)
+    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    return [chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode() for chunk in chunks]
 
 
 def _times(values: Values) -> Any:
-    return _arrow(values, pa.timestamp("us", tz="UTC")).to_pandas().array
+    return _arrow(values, TIME).to_pandas().array
 
 
 def _integers(values: Values) -> Any:
@@ -100,6 +153,10 @@ def _flags(values: Values) -> Any:
     return pd.arrays.BooleanArray(*_filled(values, pa.bool_(), False))
 
 
+def _lists(values: Values, kind: Any) -> Any:
+    return pd.array(_arrow(values, kind), dtype=pd.ArrowDtype(kind))
+
+
 def _filled(values: Values, kind: Any, blank: object) -> tuple[Any, Any]:
     """Values with blanks for missing, and the mask; never by way of float, which loses digits past 2**53."""
     array = _arrow(values, kind)
@@ -108,6 +165,8 @@ def _filled(values: Values, kind: Any, blank: object) -> tuple[Any, Any]:
 
 
 def _arrow(values: Values, kind: Any) -> Any:
+    if isinstance(values, pa.ChunkedArray):
+        return values.combine_chunks().cast(kind)
     array = values if isinstance(values, pa.Array) else pa.array(values, type=kind, from_pandas=True)
     return array.cast(kind)
 
@@ -122,4 +181,6 @@ _ARRAYS: dict[Kind, Callable[[Values], Any]] = {
     "count": _integers,
     "number": _floats,
     "flag": _flags,
+    "texts": partial(_lists, kind=pa.list_(pa.large_string())),
+    "counts": partial(_lists, kind=pa.list_(pa.int64())),
 }

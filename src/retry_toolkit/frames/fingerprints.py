@@ -74,6 +74,8 @@ def fingerprints(messages: Iterable[str | None]) -> Any:
 
 
 def _encode(messages: Iterable[str | None]) -> Any:
+    if isinstance(messages, pa.ChunkedArray):
+        return messages.combine_chunks().dictionary_encode()
     try:
         array = pa.array(messages, type=pa.large_string(), from_pandas=True)
     except UnicodeEncodeError:

@@ -66,12 +66,7 @@ class Answer:
         Raises:
             ValueError: It is not JSON, or nested too deeply.
         """
-        text = self.body.decode("utf-8-sig", "replace")
-        try:
-            value = json.loads(text, parse_constant=lambda _: None)
-            return _encodable(value) if _ESCAPED_SURROGATE.search(text) else value
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+        return tolerant_json(self.body)
 
     @property
     def in_contract_form(self) -> bool:
@@ -103,6 +98,20 @@ class Answer:
             return None
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         return max(0.0, (moment - now).total_seconds())
+
+
+def tolerant_json(body: bytes) -> Any:
+    """A JSON value; NaN and infinities are null, broken UTF-8 and lone surrogates become U+FFFD.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deeply.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    try:
+        value = json.loads(text, parse_constant=lambda _: None)
+        return _encodable(value) if _ESCAPED_SURROGATE.search(text) else value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _encodable(value: Any) -> Any:
@@ -154,16 +163,26 @@ def _figures(body: dict[Any, Any]) -> str:
     return ", ".join(f"{key}: {readable(value)}" for key, value in body.items() if value not in (None, "", [], {}))
 
 
+def read_body(answer: Answer, *, origin: str) -> bytes:
+    """The body of an answer to a read, which may be JSON.
+
+    Raises:
+        RetryToolkitError: The answer is an error or a web page.
+    """
+    if not answer.ok:
+        raise refusal(answer, origin=origin)
+    if answer.is_html:
+        raise NotJson("The platform answers with a web page instead of JSON.", url=origin)
+    return answer.body
+
+
 def read_value(answer: Answer, *, origin: str) -> Any:
     """The JSON value of an answer to a read.
 
     Raises:
         RetryToolkitError: The answer is an error, a web page, or not JSON.
     """
-    if not answer.ok:
-        raise refusal(answer, origin=origin)
-    if answer.is_html:
-        raise NotJson("The platform answers with a web page instead of JSON.", url=origin)
+    read_body(answer, origin=origin)
     try:
         return answer.json()
     except ValueError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 Status = Literal["pending", "running", "succeeded", "failed", "cancelled", "skipped", "unknown"]
 STATUSES: tuple[Status, ...] = ("pending", "running", "succeeded", "failed", "cancelled", "skipped", "unknown")
@@ -166,14 +166,29 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskPage:
-    """One page of tasks, newest first; `total` is what the platform says it has in all, or None."""
+class Row(Protocol):
+    """A task in any form."""
+
+    @property
+    def task_id(self) -> str:
+        """Its id."""
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: `TaskPage(...)` could not be called
+class Page(Generic[RowT]):
+    """One page of tasks, newest first; `total` is what the platform says the listing has in all, or None."""
 
     number: int
-    tasks: tuple[TaskRecord, ...]
+    tasks: tuple[RowT, ...]
     rejected: tuple[Rejected, ...] = ()
     total: int | None = None
+
+
+TaskPage = Page[TaskRecord]
+"""A page of records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

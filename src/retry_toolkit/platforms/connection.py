@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
-from retry_toolkit.platforms.base import Capabilities, TaskRecord
-from retry_toolkit.platforms.refusals import judge
+from retry_toolkit.platforms.base import Capabilities, Refusal, Status, TaskRecord
+from retry_toolkit.platforms.refusals import judge, refusal
 from retry_toolkit.platforms.transport import Transport
 
 
@@ -54,3 +55,7 @@ class Connection:
 
     def _judged(self, task: TaskRecord) -> TaskRecord:
         return judge(task, self._capabilities, read_only=self.read_only)
+
+    def _judge_of(self, status: Status, failed: Iterable[tuple[int, int | None]]) -> Refusal | None:
+        """The same of what plain rows tell."""
+        return refusal(status, failed, self._capabilities, read_only=self.read_only)

@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
+from msgspec import Meta
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 
 from retry_toolkit.errors import BadAnswer
-from retry_toolkit.platforms.base import Rejected, TaskPage, TaskRecord
+from retry_toolkit.platforms.base import Page, Rejected, RowT
 
 NOTES = "_notes"
 """Key of `TaskRecord.extra` that lists what was mended while reading."""
@@ -126,14 +127,37 @@ def _note(info: ValidationInfo, words: str) -> None:
         info.context.append(f"{info.field_name} {words}")
 
 
-Id = Annotated[str, BeforeValidator(_id)]
-OptionalId = Annotated[str | None, BeforeValidator(_optional_id)]
-Text = Annotated[str | None, BeforeValidator(_text)]
-Count = Annotated[int | None, BeforeValidator(_count)]
-NullIsZero = Annotated[int | None, BeforeValidator(_null_is_zero)]
-Number = Annotated[float | None, BeforeValidator(_number)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-Object = Annotated[dict[str, Any] | None, BeforeValidator(_object)]
+def _null_is_nought(value: object) -> object:
+    return 0.0 if value is None else _number(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """How a field looks that needs no mending: its `msgspec` type, and what stands for a field that was not sent.
+
+    None as type means that frames have no use for the field, and that no value of it makes a row unreadable.
+    """
+
+    type: Any
+    absent: object = None
+
+
+ABSENT = -1
+"""Stands for a count that was not sent, where null means 0."""
+
+_PlainCount = Annotated[int, Meta(ge=0, le=MAX_COUNT)] | None
+
+Id = Annotated[str, BeforeValidator(_id), Plain(Annotated[str, Meta(min_length=1)])]
+OptionalId = Annotated[str | None, BeforeValidator(_optional_id), Plain(str | None)]
+Text = Annotated[str | None, BeforeValidator(_text), Plain(str | None)]
+Count = Annotated[int | None, BeforeValidator(_count), Plain(_PlainCount)]
+NullIsZero = Annotated[int | None, BeforeValidator(_null_is_zero), Plain(_PlainCount, absent=ABSENT)]
+ZeroUnlessSent = Annotated[int | None, BeforeValidator(_null_is_zero), Plain(_PlainCount, absent=0)]
+Number = Annotated[float | None, BeforeValidator(_number), Plain(float | None)]
+NullIsNought = Annotated[float | None, BeforeValidator(_null_is_nought), Plain(float | None, absent=math.nan)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment), Plain(str | int | float | None)]
+Object = Annotated[dict[str, Any] | None, BeforeValidator(_object), Plain(None)]
+Anything = Annotated[Any, Plain(Any)]
 
 
 class WireModel(BaseModel):
@@ -194,14 +218,15 @@ def read_envelope(answer: object) -> Envelope:
         case list():
             return Envelope(rows=answer)
         case {"items": list() as rows, **rest} | {"tasks": list() as rows, **rest}:
-            total = _whole(rest.get("total"))
-            return Envelope(
-                rows=rows,
-                total=_whole(rest.get("count")) if total is None else total,
-                page_size=_whole(rest.get("page_size")) or None,
-            )
+            return make_envelope(rows, rest.get("total"), rest.get("count"), rest.get("page_size"))
         case _:
             raise BadAnswer("The answer holds no list of rows.")
+
+
+def make_envelope(rows: list[Any], total: object, count: object, page_size: object) -> Envelope:
+    """Rows with what an answer says of the whole, as far as it makes sense."""
+    told = _whole(total)
+    return Envelope(rows=rows, total=_whole(count) if told is None else told, page_size=_whole(page_size) or None)
 
 
 def _whole(value: object) -> int | None:
@@ -209,38 +234,28 @@ def _whole(value: object) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPage:
+class ReadPage(Generic[RowT]):
     """A page as read, with the number of rows that it should hold when full."""
 
-    page: TaskPage
+    page: Page[RowT]
     row_count: int
     page_size: int
 
 
-def read_page(answer: object, number: int, asked: int, read: Callable[[object], TaskRecord]) -> ReadPage:
-    """One page of tasks; rows that cannot be read are set apart.
-
-    Raises:
-        BadAnswer: The answer holds no list.
-    """
-    envelope = read_envelope(answer)
-    tasks: list[TaskRecord] = []
+def read_page(envelope: Envelope, number: int, asked: int, read: Callable[[Any], RowT] | None = None) -> ReadPage[RowT]:
+    """One page of tasks; rows that `read` finds unreadable are set apart, without it all rows are as they should be."""
     rejected: list[Rejected] = []
-    for index, result in enumerate(_each(envelope.rows, read)):
-        if isinstance(result, Unreadable):
-            rejected.append(Rejected(page=number, index=index, path=result.path, reason=result.reason))
-        else:
-            tasks.append(result)
+    rows = envelope.rows if read is None else list(_readable(envelope.rows, read, number, rejected))
     return ReadPage(
-        page=TaskPage(number=number, tasks=tuple(tasks), rejected=tuple(rejected), total=envelope.total),
+        page=Page(number=number, tasks=tuple(rows), rejected=tuple(rejected), total=envelope.total),
         row_count=len(envelope.rows),
         page_size=min(asked, envelope.page_size or asked),
     )
 
 
-def _each(rows: list[Any], read: Callable[[object], TaskRecord]) -> Iterator[TaskRecord | Unreadable]:
-    for row in rows:
+def _readable(rows: list[Any], read: Callable[[Any], RowT], number: int, rejected: list[Rejected]) -> Iterator[RowT]:
+    for index, row in enumerate(rows):
         try:
             yield read(row)
         except Unreadable as error:
-            yield error
+            rejected.append(Rejected(page=number, index=index, path=error.path, reason=error.reason))

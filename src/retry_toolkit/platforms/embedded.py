@@ -17,6 +17,7 @@ from retry_toolkit.platforms.base import (
     BatchRetry,
     Capabilities,
     LogRecord,
+    Page,
     Recalled,
     StageRetry,
     TaskFiles,
@@ -25,8 +26,11 @@ from retry_toolkit.platforms.base import (
     TaskRecord,
     TaskRetry,
 )
+from retry_toolkit.platforms.bulk import AS_USUAL, Layout, Reading
 from retry_toolkit.platforms.connection import Connection
+from retry_toolkit.platforms.pipeline_bulk import pipeline_layout
 from retry_toolkit.platforms.pipeline_calls import PipelineCalls
+from retry_toolkit.platforms.plain import PlainRow
 from retry_toolkit.platforms.queue_calls import QueueCalls
 from retry_toolkit.platforms.transport import Transport
 
@@ -66,6 +70,15 @@ class EmbeddedPlatform(Connection):
         """Pages of tasks with their stages, newest first."""
         for page in self._stages.pages(query):
             yield replace(page, tasks=tuple(map(self._judged, page.tasks)))
+
+    @property
+    def layout(self) -> Layout:
+        """How plain rows become columns."""
+        return pipeline_layout(self._stages.template_limit, self._judge_of)
+
+    def bulk_pages(self, query: TaskQuery = EVERY_TASK, reading: Reading = AS_USUAL) -> Iterator[Page[PlainRow]]:
+        """Pages of plain rows, newest first."""
+        return self._stages.bulk_pages(query, reading, self.layout.outline)
 
     def task(self, task_id: str) -> TaskRecord:
         """One task with its stages, fresh."""

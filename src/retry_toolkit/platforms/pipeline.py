@@ -12,16 +12,20 @@ from retry_toolkit.platforms.base import (
     BatchRetry,
     Capabilities,
     LogRecord,
+    Page,
     StageRetry,
     TaskPage,
     TaskQuery,
     TaskRecord,
     TaskRetry,
 )
+from retry_toolkit.platforms.bulk import AS_USUAL, Layout, Reading
 from retry_toolkit.platforms.connection import Connection
 from retry_toolkit.platforms.guards import refuse_if_moved
+from retry_toolkit.platforms.pipeline_bulk import pipeline_layout
 from retry_toolkit.platforms.pipeline_calls import PipelineCalls
 from retry_toolkit.platforms.pipeline_wire import current_attempts
+from retry_toolkit.platforms.plain import PlainRow
 from retry_toolkit.platforms.transport import Transport
 
 CAPABILITIES = Capabilities(
@@ -47,6 +51,15 @@ class PipelinePlatform(Connection):
         """Pages of tasks with their stages, newest first."""
         for page in self._calls.pages(query):
             yield replace(page, tasks=tuple(map(self._judged, page.tasks)))
+
+    @property
+    def layout(self) -> Layout:
+        """How plain rows become columns."""
+        return pipeline_layout(self._calls.template_limit, self._judge_of)
+
+    def bulk_pages(self, query: TaskQuery = EVERY_TASK, reading: Reading = AS_USUAL) -> Iterator[Page[PlainRow]]:
+        """Pages of plain rows, newest first."""
+        return self._calls.bulk_pages(query, reading, self.layout.outline)
 
     def task(self, task_id: str) -> TaskRecord:
         """One task with its stages, fresh."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,18 @@ from retry_toolkit.platforms.base import (
     BatchItem,
     BatchRetry,
     LogRecord,
+    Page,
     Recalled,
     StageRetry,
     TaskPage,
     TaskQuery,
     TaskRecord,
 )
+from retry_toolkit.platforms.bulk import Reading
 from retry_toolkit.platforms.decode import ReadPage, Unreadable, read_envelope, read_model, read_page
 from retry_toolkit.platforms.guards import check_about, nothing_sent
-from retry_toolkit.platforms.paging import list_pages, select
+from retry_toolkit.platforms.paging import Outline, list_pages, select
+from retry_toolkit.platforms.pipeline_bulk import page_reader
 from retry_toolkit.platforms.pipeline_wire import (
     FILTER_WORDS,
     WireAttempt,
@@ -37,9 +39,11 @@ from retry_toolkit.platforms.pipeline_wire import (
     WireLogRow,
     read_task,
 )
+from retry_toolkit.platforms.plain import PlainRow
 from retry_toolkit.platforms.transport import Transport, segment
 
 BASE = "/api/v1"
+_TASKS = f"{BASE}/tasks"
 DEFAULT_RETRY_LIMIT = 3
 """Retries of a stage where its template names no limit; the contract's default."""
 
@@ -54,18 +58,31 @@ class PipelineCalls:
         self._transport = transport
         self._limits: dict[tuple[str, str], int] | None = None
         self._limits_lock = threading.Lock()
+        self._reader = page_reader()
 
     def pages(self, query: TaskQuery) -> Iterator[TaskPage]:
         """Pages of the tasks that a query means, newest first."""
-        project = None if query.project is None else self._project_id(query.project)
-        filters = {
-            "status": FILTER_WORDS.get(query.status) if query.status else None,
-            "project_id": project,
-            "title": query.title or None,
-        }
-        unfiltered = (query.status and not filters["status"]) or (query.project and not project) or query.since
-        fetch = partial(self._fetch, filters)
-        return select(lambda most: list_pages(fetch, most=most), query, exact=not unfiltered)
+        filters, exact = self._filters(query)
+
+        def fetch(number: int, size: int) -> ReadPage[TaskRecord]:
+            envelope = read_envelope(self._transport.read(_TASKS, _paged(filters, number, size)))
+            return read_page(envelope, number, size, lambda row: self._limited(read_task(row)))
+
+        return select(lambda most: list_pages(fetch, most=most), query, exact=exact)
+
+    def bulk_pages(self, query: TaskQuery, reading: Reading, outline: Outline[PlainRow]) -> Iterator[Page[PlainRow]]:
+        """The same as plain rows."""
+        filters, exact = self._filters(query)
+
+        def fetch(number: int, size: int) -> ReadPage[PlainRow]:
+            body = self._transport.read_body(_TASKS, _paged(filters, number, size))
+            return self._reader.read(body, number, size)
+
+        return select(lambda most: list_pages(fetch, most=most, reading=reading), query, exact=exact, outline=outline)
+
+    def template_limit(self, template: str, stage: str) -> int:
+        """Retries that a template allows of a stage."""
+        return self._template_limits().get((template, stage), DEFAULT_RETRY_LIMIT)
 
     def task(self, task_id: str) -> TaskRecord:
         """One task with its stages, fresh."""
@@ -196,9 +213,16 @@ class PipelineCalls:
             task = self.task(task_id)
         return next((stage.retry_count for stage in task.stages if stage.stage_id == stage_id), None)
 
-    def _fetch(self, filters: dict[str, str | None], number: int, size: int) -> ReadPage:
-        answer = self._transport.read(f"{BASE}/tasks", {"page": number, "page_size": size, **filters})
-        return read_page(answer, number, size, lambda row: self._limited(read_task(row)))
+    def _filters(self, query: TaskQuery) -> tuple[dict[str, str | None], bool]:
+        """What the platform itself filters by, and whether that is all that the query means."""
+        project = None if query.project is None else self._project_id(query.project)
+        filters = {
+            "status": FILTER_WORDS.get(query.status) if query.status else None,
+            "project_id": project,
+            "title": query.title or None,
+        }
+        unfiltered = (query.status and not filters["status"]) or (query.project and not project) or query.since
+        return filters, not unfiltered
 
     def _read(self, answer: object) -> TaskRecord:
         try:
@@ -225,11 +249,10 @@ class PipelineCalls:
         if all(stage.retry_limit is not None for stage in task.stages):
             return task
         template = str(task.extra.get("template_id"))
-        limits = self._template_limits()
         stages = tuple(
             stage
             if stage.retry_limit is not None
-            else replace(stage, retry_limit=limits.get((template, stage.stage), DEFAULT_RETRY_LIMIT))
+            else replace(stage, retry_limit=self.template_limit(template, stage.stage))
             for stage in task.stages
         )
         return replace(task, stages=stages)
@@ -246,7 +269,7 @@ class PipelineCalls:
             (str(template.get("id")), str(stage.get("name"))): limit
             for template in self._listed("templates")
             for stage in template.get("stages") or ()
-            if isinstance(limit := stage.get("max_retries"), int)
+            if isinstance(stage, dict) and isinstance(limit := stage.get("max_retries"), int)
         }
 
     def _project_id(self, project: str) -> str | None:
@@ -263,6 +286,10 @@ class PipelineCalls:
         except PlatformError:
             return []
         return [row for row in envelope.rows if isinstance(row, dict)]
+
+
+def _paged(filters: Mapping[str, str | None], number: int, size: int) -> dict[str, str | int | None]:
+    return {"page": number, "page_size": size, **filters}
 
 
 def _path(task_id: str, action: str | None = None) -> str:

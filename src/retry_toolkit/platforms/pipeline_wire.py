@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from retry_toolkit.platforms.base import AttemptRecord, LogRecord, Recalled, StageRecord, Status, TaskRecord
 from retry_toolkit.platforms.decode import (
@@ -12,12 +14,14 @@ from retry_toolkit.platforms.decode import (
     Count,
     Id,
     Moment,
+    NullIsNought,
     NullIsZero,
     Number,
     Object,
     OptionalId,
     Text,
     WireModel,
+    ZeroUnlessSent,
     read_model,
 )
 
@@ -55,7 +59,7 @@ class WireStage(WireModel):
     tokens_used: NullIsZero = None
     turns_used: NullIsZero = None
     self_fix_count: NullIsZero = None
-    retry_count: NullIsZero = None
+    retry_count: ZeroUnlessSent = None
     max_retries: Count = None
     output_summary: Text = None
     output_structured: Object = None
@@ -100,7 +104,7 @@ class WireTask(WireModel):
     completed_at: Moment = None
     stages: list[WireStage] | None = None
     total_tokens: NullIsZero = None
-    total_cost_rmb: Annotated[Number, BeforeValidator(lambda value: 0.0 if value is None else value)] = None
+    total_cost_rmb: NullIsNought = None
     template_id: Text = None
     template_name: Text = None
     project_id: Text = None
@@ -122,7 +126,7 @@ class WireTask(WireModel):
             native_status=self.status or "unknown",
             created_at=self.created_at,
             finished_at=self.completed_at,
-            duration_s=_running_time(stages),
+            duration_s=running_time(stage.duration_s for stage in stages),
             template=self.template_name or self.template_id,
             project=self.project_name or self.project_id,
             owner=self.submitter,
@@ -240,6 +244,7 @@ def read_task(value: object) -> TaskRecord:
     return task.record(notes)
 
 
+@lru_cache(maxsize=1024)
 def status_of(word: str | None) -> Status:
     """The toolkit's status for a word of this dialect."""
     return STATUS_WORDS.get((word or "").strip().lower(), "unknown")
@@ -265,9 +270,9 @@ def current_attempts(task: TaskRecord) -> tuple[AttemptRecord, ...]:
     )
 
 
-def _running_time(stages: tuple[StageRecord, ...]) -> float | None:
+def running_time(durations: Iterable[float | None]) -> float | None:
     """Seconds that the latest attempts ran: a task that is retried days later did not run for days."""
-    known = [stage.duration_s for stage in stages if stage.duration_s is not None]
+    known = [seconds for seconds in durations if seconds is not None]
     return sum(known) if known else None
 
 

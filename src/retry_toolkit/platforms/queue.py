@@ -13,6 +13,7 @@ from retry_toolkit.platforms.base import (
     BatchRetry,
     Capabilities,
     LogRecord,
+    Page,
     StageRetry,
     TaskFiles,
     TaskPage,
@@ -20,8 +21,11 @@ from retry_toolkit.platforms.base import (
     TaskRecord,
     TaskRetry,
 )
+from retry_toolkit.platforms.bulk import AS_USUAL, Layout, Reading
 from retry_toolkit.platforms.connection import Connection
 from retry_toolkit.platforms.guards import nothing_sent, refuse_if_moved
+from retry_toolkit.platforms.plain import PlainRow
+from retry_toolkit.platforms.queue_bulk import queue_layout
 from retry_toolkit.platforms.queue_calls import QueueCalls
 from retry_toolkit.platforms.transport import Transport
 
@@ -49,6 +53,15 @@ class QueuePlatform(Connection):
         """Pages of tasks, newest first."""
         for page in self._calls.pages(query):
             yield replace(page, tasks=tuple(map(self._judged, page.tasks)))
+
+    @property
+    def layout(self) -> Layout:
+        """How plain rows become columns."""
+        return queue_layout(lambda status: self._judge_of(status, ()))
+
+    def bulk_pages(self, query: TaskQuery = EVERY_TASK, reading: Reading = AS_USUAL) -> Iterator[Page[PlainRow]]:
+        """Pages of plain rows, newest first."""
+        return self._calls.bulk_pages(query, reading, self.layout.outline)
 
     def task(self, task_id: str) -> TaskRecord:
         """One task, fresh and with all that its detail tells."""

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from retry_toolkit.errors import BadAnswer, NotFound, UnclearOutcome
-from retry_toolkit.platforms.base import TaskFiles, TaskPage, TaskQuery, TaskRecord, TaskRetry
-from retry_toolkit.platforms.decode import ReadPage, Unreadable, read_model, read_page
+from retry_toolkit.platforms.base import Page, TaskFiles, TaskPage, TaskQuery, TaskRecord, TaskRetry
+from retry_toolkit.platforms.bulk import Reading
+from retry_toolkit.platforms.decode import ReadPage, Unreadable, read_envelope, read_model, read_page
 from retry_toolkit.platforms.guards import check_about
-from retry_toolkit.platforms.paging import list_pages, select
+from retry_toolkit.platforms.paging import Outline, list_pages, select
+from retry_toolkit.platforms.plain import PlainRow
+from retry_toolkit.platforms.queue_bulk import page_reader
 from retry_toolkit.platforms.queue_wire import WireFiles, WireRetry, read_job
 from retry_toolkit.platforms.transport import Transport, segment
 
@@ -21,11 +24,27 @@ class QueueCalls:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._reader = page_reader()
 
     def pages(self, query: TaskQuery) -> Iterator[TaskPage]:
         """Pages of the tasks that a query means, newest first; the dialect has no filters of its own."""
-        exact = query == TaskQuery(limit=query.limit)
-        return select(lambda most: list_pages(self._fetch, most=most), query, exact=exact)
+
+        def fetch(number: int, size: int) -> ReadPage[TaskRecord]:
+            envelope = read_envelope(self._transport.read(f"{BASE}/tasks", {"page": number, "page_size": size}))
+            return read_page(envelope, number, size, read_job)
+
+        return select(lambda most: list_pages(fetch, most=most), query, exact=_is_exact(query))
+
+    def bulk_pages(self, query: TaskQuery, reading: Reading, outline: Outline[PlainRow]) -> Iterator[Page[PlainRow]]:
+        """The same as plain rows."""
+
+        def fetch(number: int, size: int) -> ReadPage[PlainRow]:
+            body = self._transport.read_body(f"{BASE}/tasks", {"page": number, "page_size": size})
+            return self._reader.read(body, number, size)
+
+        return select(
+            lambda most: list_pages(fetch, most=most, reading=reading), query, exact=_is_exact(query), outline=outline
+        )
 
     def task(self, task_id: str) -> TaskRecord:
         """One task, fresh and with all that its detail tells."""
@@ -101,9 +120,10 @@ class QueueCalls:
             case _:
                 raise UnclearOutcome(f"The answer is not about stopping {task_id}.")
 
-    def _fetch(self, number: int, size: int) -> ReadPage:
-        answer = self._transport.read(f"{BASE}/tasks", {"page": number, "page_size": size})
-        return read_page(answer, number, size, read_job)
+
+def _is_exact(query: TaskQuery) -> bool:
+    """Whether the platform applies the whole query itself."""
+    return query == TaskQuery(limit=query.limit)
 
 
 def _path(task_id: str, action: str | None = None) -> str:

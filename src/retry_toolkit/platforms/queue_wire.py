@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, get_args
 
 from retry_toolkit.platforms.base import FileRecord, Method, Status, TaskFiles, TaskRecord
 from retry_toolkit.platforms.decode import (
     NOTES,
+    Anything,
     Count,
     Id,
     Moment,
@@ -58,7 +60,7 @@ class WireJob(WireModel):
     retry_count: Count = None
     retried_task_ids: list[Id] | None = None
     params: Object = None
-    status_history: Any = None
+    status_history: Anything = None
 
     def record(self, notes: list[str]) -> TaskRecord:
         """This task as a record."""
@@ -70,11 +72,11 @@ class WireJob(WireModel):
             status=status,
             native_status=self.status or "unknown",
             created_at=self.created_at,
-            finished_at=_ended_at(self.status_history) if status in ENDED else None,
+            finished_at=ended_at(status, self.status_history),
             duration_s=self.elapsed_seconds if self.duration is None else self.duration,
             template=self.solver_type or self.job_name or None,
             owner=self.submitter,
-            error=self._error(status),
+            error=error_text(status, self.error_detail, self.message),
             retry_count=self.retry_count,
             parent_id=self.parent_task_id,
             retried_by=tuple(self.retried_task_ids or ()),
@@ -83,11 +85,6 @@ class WireJob(WireModel):
             extra={name: value for name, value in extra.items() if value is not None}
             | ({NOTES: notes} if notes else {}),
         )
-
-    def _error(self, status: Status) -> str | None:
-        """The full error, else the hint, which is an error only where the task did not succeed."""
-        hint = self.message if status in {"failed", "cancelled"} else None
-        return self.error_detail or hint or None
 
 
 class WireFile(WireModel):
@@ -144,13 +141,21 @@ def read_job(value: object) -> TaskRecord:
     return job.record(notes)
 
 
+@lru_cache(maxsize=1024)
 def status_of(word: str | None) -> Status:
     """The toolkit's status for a word of this dialect."""
     return STATUS_WORDS.get((word or "").strip().upper(), "unknown")
 
 
-def _ended_at(history: object) -> datetime | None:
-    """When the last status that ends a task was reached."""
+def error_text(status: Status, detail: str | None, hint: str | None) -> str | None:
+    """The full error, else the hint, which is an error only where the task did not succeed."""
+    return detail or (hint if status in {"failed", "cancelled"} else None) or None
+
+
+def ended_at(status: Status, history: object) -> datetime | None:
+    """When the last status that ends a task was reached; None for a task that has not ended."""
+    if status not in ENDED:
+        return None
     for entry in reversed(history if isinstance(history, list) else []):
         match entry:
             case {"status": str() as word, "timestamp": moment} if status_of(word) in ENDED:

@@ -27,7 +27,7 @@ from retry_toolkit.errors import (
     Unavailable,
     UnclearOutcome,
 )
-from retry_toolkit.platforms.answers import Answer, read_value, write_value
+from retry_toolkit.platforms.answers import Answer, read_body, read_value, write_value
 from retry_toolkit.platforms.budget import BUDGET, RetryBudget
 
 Wire: TypeAlias = httpx.BaseTransport
@@ -158,12 +158,11 @@ class Transport:
             NotJson: The answer is a web page.
             Unauthorized, PermissionDenied, NotFound, Refused: The platform said no.
         """
-        given = {name: value for name, value in (params or {}).items() if value is not None}
-        try:
-            request = self._reader.build_request("GET", self._address(path), params=given or None)
-        except httpx.InvalidURL as error:
-            raise _read_failure(error) from _bare(error)
-        return read_value(self._read_patiently(request), origin=self.origin)
+        return read_value(self._answer(path, params), origin=self.origin)
+
+    def read_body(self, path: str, params: Params | None = None) -> bytes:
+        """As `read`, but the bytes as they came: whoever asks decodes them, and finds out whether they are JSON."""
+        return read_body(self._answer(path, params), origin=self.origin)
 
     def write(
         self,
@@ -212,6 +211,14 @@ class Transport:
         if not path.startswith("/") or path.startswith("//"):
             raise BadAnswer(f"An address outside {self.origin} is refused.")
         return f"{self._base}{path}"
+
+    def _answer(self, path: str, params: Params | None) -> Answer:
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        try:
+            request = self._reader.build_request("GET", self._address(path), params=given or None)
+        except httpx.InvalidURL as error:
+            raise _read_failure(error) from _bare(error)
+        return self._read_patiently(request)
 
     def _read_patiently(self, request: httpx.Request) -> Answer:
         deadline = self._clock.elapsed() + self._bounds.total_s
