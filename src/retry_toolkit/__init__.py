@@ -10,7 +10,9 @@ from importlib import import_module
 TYPE_CHECKING = False  # every stage process imports this package, and `typing` would cost it several milliseconds
 if TYPE_CHECKING:
     from retry_toolkit import errors
-    from retry_toolkit.analysis.disk import disk_by_root, disk_cost, load_disk
+    from retry_toolkit.analysis.blocks import allocated_bytes
+    from retry_toolkit.analysis.disk import disk_cost, load_disk
+    from retry_toolkit.analysis.disk_sums import disk_by, disk_by_root, expiring, forecast_disk
     from retry_toolkit.analysis.failures import group_failures
     from retry_toolkit.analysis.ledger import cost_ledger, spending
     from retry_toolkit.analysis.lineage import build_lineage, load_lineage
@@ -35,16 +37,20 @@ __all__ = [
     "RetryPlan",
     "Settings",
     "TaskQuery",
+    "allocated_bytes",
     "batches",
     "build_lineage",
     "connect",
     "cost_ledger",
+    "disk_by",
     "disk_by_root",
     "disk_cost",
     "errors",
     "execute",
+    "expiring",
     "filter_tasks",
     "fingerprint",
+    "forecast_disk",
     "group_failures",
     "load_attempts",
     "load_disk",
@@ -70,15 +76,19 @@ _HOMES = {
     "RetryPlan": "retry.plan",
     "Settings": "settings",
     "TaskQuery": "platforms.base",
+    "allocated_bytes": "analysis.blocks",
     "batches": "retry.execute",
     "build_lineage": "analysis.lineage",
     "connect": "connector",
     "cost_ledger": "analysis.ledger",
-    "disk_by_root": "analysis.disk",
+    "disk_by": "analysis.disk_sums",
+    "disk_by_root": "analysis.disk_sums",
     "disk_cost": "analysis.disk",
     "execute": "retry.execute",
+    "expiring": "analysis.disk_sums",
     "filter_tasks": "frames.filters",
     "fingerprint": "frames.fingerprints",
+    "forecast_disk": "analysis.disk_sums",
     "group_failures": "analysis.failures",
     "load_attempts": "retry.attempts",
     "load_disk": "analysis.disk",

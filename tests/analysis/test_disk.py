@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from retry_toolkit.analysis.disk import disk_by_root, disk_cost, load_disk
+from retry_toolkit.analysis.disk import disk_cost, load_disk
 from retry_toolkit.analysis.lineage import build_lineage
 from retry_toolkit.frames.build import tasks_frame
 from retry_toolkit.frames.schema import DISK
@@ -75,7 +76,7 @@ def test_columns_and_dtypes_are_those_of_the_schema() -> None:
         (
             TaskFiles(task_id="copy", files=files("copy", "copied", 1).files + files("copy", "linked", 2).files),
             "copied",
-            15,
+            1,
         ),
         (
             TaskFiles(task_id="copy", files=files("copy", "copied", 1).files + files("copy", "unknown", 2).files),
@@ -87,7 +88,7 @@ def test_columns_and_dtypes_are_those_of_the_schema() -> None:
 def test_a_retry_of_unknown_method_costs_what_nobody_knows(
     entry: TaskFiles | None, method: str, extra: int | None
 ) -> None:
-    """The original's size counts, not the copy's; one copied file makes it a copy, one unknown file unknown."""
+    """The sizes of what was copied count, else the original's; one copied file makes it a copy, one unknown unknown."""
     known = [files("root", "original", 10, 5)] + ([entry] if entry else [])
     cost = disk_cost(known, tasks_frame(chain("root", "copy")))
     assert values(cost, "method") == {"copy": method, "root": "original"}
@@ -105,6 +106,29 @@ def test_an_original_of_unknown_size_is_replaced_by_the_copy() -> None:
     assert values(disk_cost([files("copy", "copied", None)], tree), "extra_bytes")["copy"] is None
 
 
+def test_the_best_that_is_known_counts() -> None:
+    """Blocks before sizes, sizes before the formula, and the formula where only the number of retries is known."""
+    names = ("root", "blocks", "sizes", "formula", "counted", "linked")
+    listed = [
+        files("root", "original", 10),
+        files("blocks", "copied", 10),
+        files("sizes", "copied", 12),
+        files("formula", "copied", None),
+        files("linked", "linked", 10),
+    ]
+    blocks = {"root": 4096, "blocks": 8192, "sizes": None}
+    cost = disk_cost(listed, tasks_frame(chain(*names)), allocated=blocks, unlisted="copied")
+    assert values(cost, "extra_bytes") == {
+        "root": 0, "blocks": 8192, "sizes": 12, "formula": 10, "counted": 10, "linked": 0
+    }  # fmt: skip
+    assert values(cost, "basis") == {
+        "root": "sizes", "blocks": "blocks", "sizes": "sizes", "formula": "formula", "counted": "formula",
+        "linked": "sizes",
+    }  # fmt: skip
+    assert values(cost, "allocated_bytes") == dict.fromkeys(names) | {"root": 4096, "blocks": 8192}
+    assert values(disk_cost(listed, tasks_frame(chain(*names))), "basis")["counted"] == "unknown"
+
+
 def test_missing_files_are_counted_where_that_is_known() -> None:
     """Unknown is not none missing."""
     tree = tasks_frame([task("a"), task("b"), task("c"), task("d")])
@@ -116,35 +140,6 @@ def test_missing_files_are_counted_where_that_is_known() -> None:
     assert values(disk_cost(known, tree), "missing_files") == {"a": 2, "b": 0, "c": None, "d": None}
 
 
-def test_large_sizes_keep_every_byte() -> None:
-    """Sums past 2**53 are exact."""
-    size = 2**53 + 1
-    tree = [files("root", "original", size), files("copy", "copied", size), files("copy2", "copied", size)]
-    by_root = disk_by_root(disk_cost(tree, tasks_frame(chain("root", "copy", "copy2"))))
-    assert by_root["extra_bytes"].tolist() == [2 * size]
-
-
-def test_by_root_sets_copied_against_linked() -> None:
-    """Dearest lineage first; unknown retries are counted and not summed; tasks without retries are left out."""
-    others = [*chain("small", "s1"), *chain("dark", "d1"), task("alone")]
-    known = [*TREE_FILES, files("small", "original", 3), files("s1", "copied", 3), files("alone", "original", 99)]
-    frame = disk_by_root(disk_cost(known, tasks_frame(TREE + others)))
-    rows = frame.astype("object").where(frame.notna(), None).values.tolist()
-    assert list(frame.columns) == ["root_id", "retries", "copied", "linked", "unknown", "original_bytes", "extra_bytes"]
-    assert rows == [
-        ["root", 3, 2, 1, 0, 15, 30],
-        ["small", 1, 1, 0, 0, 3, 3],
-        ["dark", 1, 0, 0, 1, None, 0],
-    ]
-
-
-def test_by_root_of_nothing_is_empty() -> None:
-    """With its dtypes."""
-    frame = disk_by_root(disk_cost([], tasks_frame([])))
-    assert len(frame) == 0
-    assert [str(dtype) for dtype in frame.dtypes] == ["str"] + ["Int64"] * 6
-
-
 def test_loading_asks_for_the_chosen_tasks_and_their_roots() -> None:
     """The formula needs the original's size; the rows are those that were asked for."""
     source = RecordedPlatform(TREE, files=TREE_FILES)
@@ -152,3 +147,17 @@ def test_loading_asks_for_the_chosen_tasks_and_their_roots() -> None:
     assert values(cost, "extra_bytes") == {"copy2": 15}
     assert sorted(asked for asked in source.asked if isinstance(asked, str)) == ["copy2", "root"]
     assert len(load_disk(source.platform)) == 4
+
+
+def test_loading_reads_blocks_where_the_files_lie_here(tmp_path: Path) -> None:
+    """A retry that has the original's file by a hard link adds nothing, one with a copy its blocks."""
+    source = RecordedPlatform(TREE, files=TREE_FILES)
+    for name in ("root", "copy", "link"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "root" / "data").write_bytes(b"x" * 5000)
+    (tmp_path / "copy" / "data").write_bytes(b"x" * 5000)
+    (tmp_path / "link" / "data").hardlink_to(tmp_path / "root" / "data")
+    cost = load_disk(source.platform, paths={name: tmp_path / name for name in ("link", "copy", "root")})
+    blocks = (tmp_path / "root" / "data").stat().st_blocks * 512
+    assert values(cost, "extra_bytes") == {"root": 0, "copy": blocks, "link": 0, "copy2": 15}
+    assert values(cost, "basis") == {"root": "sizes", "copy": "blocks", "link": "blocks", "copy2": "sizes"}

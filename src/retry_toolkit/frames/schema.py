@@ -189,7 +189,11 @@ DISK: Columns = (
     Column("root_id", "id", "first task of its lineage"),
     Column("method", "category", "original, copied, linked or unknown"),
     Column("input_bytes", "bytes", "size of its input files"),
+    Column(
+        "allocated_bytes", "bytes", "blocks that they occupy here, hard links once; missing where they are not read"
+    ),
     Column("extra_bytes", "bytes", "disk that this task adds to its lineage"),
+    Column("basis", "category", "what extra_bytes comes from: blocks, sizes, formula or unknown"),
     Column("missing_files", "count", "input files that are gone"),
     Column("retention_until", "time", "until when its files are kept"),
 )

@@ -8,7 +8,8 @@ from typing import Final
 import pandas as pd
 from traitlets import Bool, HasTraits, Instance
 
-from retry_toolkit.analysis.disk import disk_by_root, disk_cost
+from retry_toolkit.analysis.disk import disk_cost
+from retry_toolkit.analysis.disk_sums import disk_by_root
 from retry_toolkit.frames.load import read_files
 from retry_toolkit.panels.state.catalog import Catalog, CatalogState
 from retry_toolkit.panels.state.problems import Problem, explain
@@ -19,7 +20,7 @@ READ_AT_MOST: Final = 1000
 
 @dataclass(frozen=True, eq=False)
 class DiskCost:
-    """`by_root` is `disk_by_root` with the `name` of each lineage and `saved_bytes`, what its links did not copy.
+    """`by_root` is `disk_by_root` with the `name` of each lineage.
 
     `unknown` counts retries whose size no one knows: they are not in `total`. `left_out` tasks were not asked for.
     """
@@ -31,10 +32,9 @@ class DiskCost:
 
 
 def describe_roots(by_root: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
-    """`by_root` with the names of the first tasks, and what links saved (missing where the size is unknown)."""
+    """`by_root` with the names of the first tasks."""
     names = catalog.tasks[["task_id", "name"]].rename(columns={"task_id": "root_id"})
-    named = by_root.merge(names, on="root_id", how="left")
-    return named.assign(saved_bytes=named["linked"] * named["original_bytes"])
+    return by_root.merge(names, on="root_id", how="left")
 
 
 class DiskState(HasTraits):
