@@ -42,6 +42,7 @@ NAMES = [
     "load_settings",
     "load_stages",
     "load_tasks",
+    "open_batch",
     "plan_retry",
     "recovery_rates",
     "resume",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from retry_toolkit.platforms.base import Capabilities, Platform, TaskQuery
     from retry_toolkit.retry.attempts import load_attempts
     from retry_toolkit.retry.batch import RetryBatch
-    from retry_toolkit.retry.execute import batches, execute, resume, verify_audit
+    from retry_toolkit.retry.execute import batches, execute, open_batch, resume, verify_audit
     from retry_toolkit.retry.plan import RetryPlan, plan_retry
     from retry_toolkit.settings import Settings, load_settings
 
@@ -59,6 +59,7 @@ __all__ = [
     "load_settings",
     "load_stages",
     "load_tasks",
+    "open_batch",
     "plan_retry",
     "recovery_rates",
     "resume",
@@ -97,6 +98,7 @@ _HOMES = {
     "load_settings": "settings",
     "load_stages": "frames.load",
     "load_tasks": "frames.load",
+    "open_batch": "retry.execute",
     "plan_retry": "retry.plan",
     "recovery_rates": "analysis.recovery",
     "resume": "retry.execute",
