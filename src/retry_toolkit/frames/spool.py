@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from retry_toolkit.errors import SnapshotError
 from retry_toolkit.frames.build import joined
 from retry_toolkit.frames.columns import CLAIMS, Tables
-from retry_toolkit.frames.reading import TaskReading
+from retry_toolkit.frames.notes import Notes
 from retry_toolkit.frames.snapshot import MANIFEST, VERSION, Snapshot, open_snapshot
 
 PART_TASKS = 20_000
@@ -26,7 +26,18 @@ PART_TASKS = 20_000
 _KINDS = ("tasks", "stages", "claims")
 
 
-def write_snapshot(folder: Path, reading: TaskReading, *, origin: str) -> Snapshot:
+class Source(Protocol):
+    """Where the rows of a snapshot come from."""
+
+    def tables(self) -> Iterator[Tables]:
+        """Batches, with their stages."""
+
+    @property
+    def notes(self) -> Notes:
+        """What there is to say of them, once they have all come."""
+
+
+def write_snapshot(folder: Path, reading: Source, *, origin: str) -> Snapshot:
     """Everything that is read, in a new directory; one that an unfinished load left is used again.
 
     Raises:
