@@ -100,7 +100,7 @@ def _parts(cost: pd.DataFrame) -> pd.DataFrame:
         {
             "root_id": cost["root_id"].array,
             "input_bytes": cost["input_bytes"].array,
-            "tasks": pd.array(np.ones(len(cost)), dtype="Int64"),
+            "tasks": pd.array([1] * len(cost), dtype="Int64"),
             "retries": retry.astype("Int64").array,
             "copied": copied.astype("Int64").array,
             "linked": (cost["method"] == "linked").astype("Int64").array,
