@@ -292,8 +292,9 @@ def test_a_row_that_was_changed_by_hand_is_never_claimed(home: Path) -> None:
         connection = sqlite_driver().connect(str(home / MAIN), isolation_level=None)
         connection.execute("UPDATE items SET state = 'PLANNED'")
         connection.close()
-        with pytest.raises(JournalError, match="item 1 is not as it was written"):
+        with pytest.raises(JournalError, match="item 1 is not as it was written") as refused:
             journal.claim(op(1), batch.batch_id, actor=ME)
+        assert str(home / MAIN) in refused.value.message
 
 
 @pytest.mark.parametrize("content", [b"hello", b"SQLite format 3\0" + bytes(84), bytes(5000), os.urandom(9000)])

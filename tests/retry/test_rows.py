@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retry_toolkit.errors import JournalError
 from retry_toolkit.retry.records import Intent, Item
-from retry_toolkit.retry.rows import ITEM_COLUMNS, StoredItem, read_item
+from retry_toolkit.retry.rows import ITEM_COLUMNS, NotAsWritten, StoredItem, read_item
 from retry_toolkit.retry.states import STATES
 from tests.retry.journals import intent
 
@@ -69,7 +68,7 @@ def test_no_column_can_be_changed_unseen(column: str) -> None:
     """Each is covered by the row's digest."""
     stored = StoredItem(item=Item(batch_id="b", position=1, intent=intent(1), state="SENT"), current=True, rowid=7)
     old = stored.row()[column]
-    with pytest.raises(JournalError, match="item 7 is not as it was written"):
+    with pytest.raises(NotAsWritten, match="item 7"):
         read_item(values(stored, **{column: old + 1 if isinstance(old, int) else f"{old} "}))
 
 

@@ -21,7 +21,7 @@ from retry_toolkit.retry import queries
 from retry_toolkit.retry.anchor import NOTHING, Anchor, Head
 from retry_toolkit.retry.checks import check_whole, missing_rows
 from retry_toolkit.retry.journal_file import ANCHOR, JOURNAL
-from retry_toolkit.retry.rows import printable
+from retry_toolkit.retry.rows import NotAsWritten, printable
 from retry_toolkit.retry.schema import recognise
 from retry_toolkit.retry.trail import audit_rows, current_actor, facts_of, is_as_written
 from retry_toolkit.sqlite import SqliteFile
@@ -119,6 +119,8 @@ def _verify(connection: Connection, path: Path, anchored: Head) -> AuditReport:
         check_whole(connection, path, anchored)
         queries.list_batches(connection)
         queries.stored_items(connection)
+    except NotAsWritten as error:
+        return AuditReport(ok=False, rows=last.seq, reason=f"{str(error).capitalize()}.")
     except JournalError as error:
         return AuditReport(ok=False, rows=last.seq, reason=error.message)
     return AuditReport(ok=True, rows=last.seq)

@@ -136,7 +136,7 @@ class Journal:
 
     def item(self, op_id: str) -> Item | None:
         """The current item of an intent: the one that a claim would be about; None when it was never wanted."""
-        with self._file.database.reading() as connection:
+        with self._file.reading() as connection:
             found = queries.current_item(connection, op_id)
         return None if found is None else found.item
 
@@ -144,34 +144,34 @@ class Journal:
         self, batch_id: str | None = None, *, states: Iterable[State] | None = None, origin: str | None = None
     ) -> list[Item]:
         """Items of a batch (or of all, oldest batch first) in their order; only those in `states` and of `origin`."""
-        with self._file.database.reading() as connection:
+        with self._file.reading() as connection:
             found = queries.stored_items(connection, batch_id=batch_id, states=states, origin=origin)
         return [stored.item for stored in found]
 
     def batch(self, batch_id: str) -> BatchRow | None:
         """One batch, or None."""
-        with self._file.database.reading() as connection:
+        with self._file.reading() as connection:
             found = queries.find_batch(connection, batch_id)
         return None if found is None else found.batch
 
     def batches(self, *, limit: int | None = 100, origin: str | None = None) -> list[BatchRow]:
         """Batches, newest first."""
-        with self._file.database.reading() as connection:
+        with self._file.reading() as connection:
             return queries.list_batches(connection, origin=origin, limit=limit)
 
     def unfinished(self, origin: str | None = None) -> list[BatchRow]:
         """Batches that are running or paused, or have items to send, read back or watch; newest first."""
-        with self._file.database.reading() as connection:
+        with self._file.reading() as connection:
             return queries.list_batches(connection, origin=origin, with_items=OPEN)
 
     def unsettled(self, origin: str | None = None) -> list[BatchRow]:
         """Those that are `unfinished`, and those with items that stayed unclear; newest first."""
-        with self._file.database.reading() as connection:
+        with self._file.reading() as connection:
             return queries.list_batches(connection, origin=origin, with_items=OPEN | {"UNKNOWN"})
 
     def buckets(self, batch_id: str) -> dict[State, int]:
         """How many items of a batch are in each state, every state named; they sum to its total."""
-        with self._file.database.reading() as connection:
+        with self._file.reading() as connection:
             return queries.count_states(connection, batch_id)
 
     def set_batch_state(self, batch_id: str, state: BatchState, *, actor: str, reason: str = "") -> BatchRow:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
+from sqlite3 import Connection
 from types import ModuleType
 from typing import Self
 
@@ -15,6 +16,7 @@ from retry_toolkit.retry import schema
 from retry_toolkit.retry.anchor import NOTHING, Anchor
 from retry_toolkit.retry.changes import Change
 from retry_toolkit.retry.checks import check_whole, damaged
+from retry_toolkit.retry.rows import NotAsWritten
 from retry_toolkit.retry.trail import Trail, current_actor, head_of
 from retry_toolkit.sqlite import SqliteFile, locked
 
@@ -53,14 +55,36 @@ class JournalFile:
         return file
 
     @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction whose reads see one state.
+
+        Raises:
+            JournalError: A row is not as it was written.
+        """
+        with self._named(), self.database.reading() as connection:
+            yield connection
+
+    @contextmanager
     def changing(self, actor: str) -> Iterator[Change]:
-        """A transaction that changes the journal; durable and anchored when the block has ended."""
-        with self.database.writing() as connection:
+        """A transaction that changes the journal; durable and anchored when the block has ended.
+
+        Raises:
+            JournalError: A row is not as it was written.
+        """
+        with self._named(), self.database.writing() as connection:
             change = Change(connection, actor=actor, now=datetime.now(UTC))
             before = change.trail.head
             yield change
         if change.trail.head != before:
             self._anchor.advance(change.trail.head)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the file whose row is damaged."""
+        try:
+            yield
+        except NotAsWritten as error:
+            raise damaged(self.database.path, str(error)) from error
 
     @contextmanager
     def _closed_on_failure(self) -> Iterator[None]:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from retry_toolkit.errors import JournalError
 from retry_toolkit.retry.records import BatchRow, Intent, Item, canonical, digest
 
 ITEM_COLUMNS = (
@@ -17,6 +16,10 @@ ITEM_COLUMNS = (
 BATCH_COLUMNS = ("id", "batch_id", "origin", "state", "total", "record", "audit_seq", "digest")
 _TIMES = ("sent_at", "answered_at", "settled_at")
 _ANSWER = ("reason", "detail", *_TIMES, "attempt_after", "new_task_id", "evidence_id")
+
+
+class NotAsWritten(Exception):
+    """A row whose content does not fit its digest; `JournalFile` says in which file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +86,12 @@ def read_item(values: tuple[Any, ...]) -> StoredItem:
     """The item of a row in the order of `ITEM_COLUMNS`.
 
     Raises:
-        JournalError: The row is not as it was written.
+        NotAsWritten: Its content does not fit its digest.
     """
     row = _opened(ITEM_COLUMNS, values, "item")
     intent = Intent(**json.loads(row["intent"]))
     if intent.op_id != row["op_id"]:
-        raise _not_as_written("item", row["id"])
+        raise NotAsWritten(f"item {row['id']} is not as it was written")
     answer = json.loads(row["answer"])
     times = {name: _time(answer[name]) for name in _TIMES}
     item = Item(
@@ -106,7 +109,7 @@ def read_batch(values: tuple[Any, ...]) -> StoredBatch:
     """The batch of a row in the order of `BATCH_COLUMNS`.
 
     Raises:
-        JournalError: The row is not as it was written.
+        NotAsWritten: Its content does not fit its digest.
     """
     row = _opened(BATCH_COLUMNS, values, "batch")
     record = json.loads(row["record"])
@@ -136,15 +139,8 @@ def _opened(columns: tuple[str, ...], values: tuple[Any, ...], what: str) -> Map
     except TypeError:  # a text that became bytes
         intact = False
     if not intact:
-        raise _not_as_written(what, row["id"])
+        raise NotAsWritten(f"{what} {row['id']} is not as it was written")
     return row
-
-
-def _not_as_written(what: str, rowid: int) -> JournalError:
-    return JournalError(
-        f"The journal is damaged: {what} {rowid} is not as it was written.",
-        advice="Send nothing more from it; restore it from a backup together with its anchor.",
-    )
 
 
 def _plain(value: Any) -> Any:
