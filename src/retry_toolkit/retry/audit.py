@@ -19,7 +19,7 @@ from retry_toolkit.frames.build import build_frame
 from retry_toolkit.frames.schema import Column, Columns
 from retry_toolkit.retry import queries
 from retry_toolkit.retry.anchor import NOTHING, Anchor, Head
-from retry_toolkit.retry.checks import check_whole, missing_rows
+from retry_toolkit.retry.checks import check_whole, damaged, missing_rows
 from retry_toolkit.retry.journal_file import ANCHOR, JOURNAL
 from retry_toolkit.retry.rows import NotAsWritten, printable
 from retry_toolkit.retry.schema import recognise
@@ -120,7 +120,7 @@ def _verify(connection: Connection, path: Path, anchored: Head) -> AuditReport:
         queries.list_batches(connection)
         queries.stored_items(connection)
     except NotAsWritten as error:
-        return AuditReport(ok=False, rows=last.seq, reason=f"{str(error).capitalize()}.")
+        return AuditReport(ok=False, rows=last.seq, reason=damaged(path, str(error)).message)
     except JournalError as error:
         return AuditReport(ok=False, rows=last.seq, reason=error.message)
     return AuditReport(ok=True, rows=last.seq)
