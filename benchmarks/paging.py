@@ -20,6 +20,7 @@ from retry_toolkit.platforms.pipeline import PipelinePlatform
 from retry_toolkit.platforms.transport import Transport
 
 LATENCY_S = 0.2
+EMPTY = b'{"items": []}'
 MOST_TASKS = 4_000
 """Forty pages: enough to tell, and not a minute of waiting."""
 
@@ -42,10 +43,10 @@ class _Handler(BaseHTTPRequestHandler):
         """One page, or none."""
         asked = urlsplit(self.path)
         number = int(parse_qs(asked.query).get("page", ["0"])[0])
-        found = asked.path == "/api/v1/tasks" and 1 <= number <= len(self.server.bodies)
+        known = asked.path == "/api/v1/tasks"
         time.sleep(LATENCY_S)
-        body = self.server.bodies[number - 1] if found else b"{}"
-        self.send_response(200 if found else 404)
+        body = self.server.bodies[number - 1] if known and number <= len(self.server.bodies) else EMPTY
+        self.send_response(200 if known else 404)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -36,9 +37,9 @@ PlainRow = Any
 
 _BOM = b"\xef\xbb\xbf"
 _REPLACEMENT = "\ufffd"
-# An escaped backslash and a proper pair are stepped over, so that what is left is a surrogate on its own.
+# Other escapes and proper pairs are stepped over, so that what is left is a surrogate on its own.
 _LONE_SURROGATE = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"\\(?:[^u]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|u)"
 )
 _BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -193,11 +194,10 @@ def _opened(answer: Any) -> Envelope:
 
 def _split(decoder: msgspec.json.Decoder[Any], body: bytes) -> Envelope:
     """The page with each of its rows as JSON of its own."""
-    for text in (body, _LONE_SURROGATE.sub(_replaced, body)):
-        try:
-            return _opened(decoder.decode(text))
-        except _BROKEN:
-            continue
+    with suppress(*_BROKEN):
+        return _opened(decoder.decode(body))
+    with suppress(*_BROKEN):
+        return _opened(decoder.decode(_LONE_SURROGATE.sub(_replaced, body)))
     try:
         envelope = read_envelope(tolerant_json(body))
     except ValueError as error:
