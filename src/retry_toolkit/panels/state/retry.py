@@ -16,7 +16,6 @@ from retry_toolkit.panels.state.proposals import (
     Proposal,
     batch_action,
     batch_block,
-    new_key,
     sendable,
     stage_block,
     whole_block,
@@ -108,16 +107,11 @@ class RetryState(HasTraits):
         careful: bool | None = None,
         typed: str | None = None,
     ) -> None:
-        """Choose otherwise how the proposal is done; what is typed to confirm it changes nothing of the question."""
-        old = self.proposal
-        if old is None:
-            return
-        changes = {"copy_files": copy_files, "new_name": new_name, "careful": careful}
+        """Choose otherwise how the proposal is done: the same question, so that a quick yes after a choice is one."""
+        changes = {"copy_files": copy_files, "new_name": new_name, "careful": careful, "typed": typed}
         known = {name: value for name, value in changes.items() if value is not None}
-        if typed is not None:
-            self.proposal = replace(old, typed=typed)
-        elif known:
-            self.proposal = replace(old, **known, key=new_key())  # type: ignore[arg-type]  # named like its fields
+        if self.proposal is not None and known:
+            self.proposal = replace(self.proposal, **known)  # type: ignore[arg-type]  # named like its fields
 
     def revoke(self, kind: str | None = None) -> None:
         """Take back the proposal (of that kind) that waits."""
