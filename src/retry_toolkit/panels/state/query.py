@@ -70,5 +70,6 @@ def _text_ranks(texts: Any) -> Any:
 
 def choices(tasks: pd.DataFrame, name: str) -> tuple[str, ...]:
     """Values of a category column that occur, sorted."""
-    column = tasks[name]
-    return tuple(column.cat.categories[np.unique(column.cat.codes[column.cat.codes >= 0])].astype("str"))
+    codes = tasks[name].array.codes.astype(np.intp)
+    occurring = np.flatnonzero(np.bincount(codes[codes >= 0]))
+    return tuple(tasks[name].cat.categories[occurring].astype("str"))

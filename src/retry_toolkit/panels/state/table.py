@@ -66,7 +66,10 @@ class TableState(HasTraits):
     @property
     def hidden_selected(self) -> int:
         """How many of the selected tasks the filters hide."""
-        return len(self.selected - self.matching_ids) if self.selected else 0
+        catalog = self._catalog.catalog
+        if not self.selected or catalog is None:
+            return len(self.selected)
+        return len(self.selected) - int(np.isin(catalog.positions(self.selected), self._order).sum())
 
     def filter(self, **changes: Any) -> None:
         """Change some filters; the selection stays."""
