@@ -107,6 +107,13 @@ def test_columns_and_dtypes_are_those_of_the_schema(records: list[Any]) -> None:
     assert kinds == ["category", "Int64", "Int64", "Float64", "Int64", "Float64", *["Int64"] * 5]
 
 
+def test_rows_with_one_id_do_no_harm() -> None:
+    """Every row counts once, whichever of them the root is looked up in."""
+    records = [task("a", hours=2, parent_id="b", cost=1.0), task("a", cost=2.0), task("b", hours=1, cost=4.0)]
+    frame = cost_ledger(tasks_frame(records))
+    assert (frame["tasks"].sum(), frame["cost"].sum()) == (3, 7.0)
+
+
 COSTS = st.none() | st.integers(0, 9)
 LINKS = st.lists(
     st.tuples(st.none() | st.integers(0, 12), st.sampled_from(["failed", "succeeded", "running"]), COSTS, COSTS),

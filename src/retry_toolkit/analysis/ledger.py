@@ -40,9 +40,7 @@ def cost_ledger(
         {columns}
     """
     lineage = build_lineage(tasks)
-    root = row_numbers(lineage["task_id"], lineage["root_id"])
-    first = np.flatnonzero(root == np.arange(len(root)))
-    place = np.searchsorted(first, root)
+    first, place = np.unique(row_numbers(lineage["task_id"], lineage["root_id"]), return_inverse=True)
     spent = _spent(tasks, attempts, disk)
     head = tasks.iloc[first].reset_index(drop=True)
     outcome = lineage["outcome"].iloc[first].reset_index(drop=True)
