@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from retry_toolkit.connector import connect
     from retry_toolkit.frames.filters import Filters, filter_tasks
     from retry_toolkit.frames.fingerprints import fingerprint
-    from retry_toolkit.frames.load import RejectedRows, load_logs, load_stages, load_tasks
+    from retry_toolkit.frames.load import IncompleteLoad, RejectedRows, load_history, load_logs, load_stages, load_tasks
+    from retry_toolkit.frames.snapshot import Snapshot, open_snapshot
     from retry_toolkit.platforms.base import Capabilities, Platform, TaskQuery
     from retry_toolkit.retry.attempts import load_attempts
     from retry_toolkit.retry.batch import RetryBatch
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Capabilities",
     "Filters",
+    "IncompleteLoad",
     "Platform",
     "RejectedRows",
     "RetryBatch",
     "RetryPlan",
     "Settings",
+    "Snapshot",
     "TaskQuery",
     "allocated_bytes",
     "batches",
@@ -54,12 +57,14 @@ __all__ = [
     "group_failures",
     "load_attempts",
     "load_disk",
+    "load_history",
     "load_lineage",
     "load_logs",
     "load_settings",
     "load_stages",
     "load_tasks",
     "open_batch",
+    "open_snapshot",
     "plan_retry",
     "recovery_rates",
     "resume",
@@ -71,11 +76,13 @@ __all__ = [
 _HOMES = {
     "Capabilities": "platforms.base",
     "Filters": "frames.filters",
+    "IncompleteLoad": "frames.load",
     "Platform": "platforms.base",
     "RejectedRows": "frames.load",
     "RetryBatch": "retry.batch",
     "RetryPlan": "retry.plan",
     "Settings": "settings",
+    "Snapshot": "frames.snapshot",
     "TaskQuery": "platforms.base",
     "allocated_bytes": "analysis.blocks",
     "batches": "retry.execute",
@@ -93,12 +100,14 @@ _HOMES = {
     "group_failures": "analysis.failures",
     "load_attempts": "retry.attempts",
     "load_disk": "analysis.disk",
+    "load_history": "frames.load",
     "load_lineage": "analysis.lineage",
     "load_logs": "frames.load",
     "load_settings": "settings",
     "load_stages": "frames.load",
     "load_tasks": "frames.load",
     "open_batch": "retry.execute",
+    "open_snapshot": "frames.snapshot",
     "plan_retry": "retry.plan",
     "recovery_rates": "analysis.recovery",
     "resume": "retry.execute",

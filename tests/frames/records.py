@@ -73,6 +73,11 @@ class RecordedPlatform:
         self.asked: list[object] = []
 
     @property
+    def origin(self) -> str:
+        """What stands in intents and snapshots."""
+        return "memory"
+
+    @property
     def platform(self) -> Platform:
         """This as a platform: it has what loaders use."""
         return cast("Platform", self)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from retry_toolkit.analysis.lineage import build_lineage, load_lineage
 from retry_toolkit.errors import Unavailable
 from retry_toolkit.frames.describe import UNITS
 from retry_toolkit.frames.load import (
+    IncompleteLoad,
     RejectedRows,
     load_attempts,
+    load_history,
     load_logs,
     load_stages,
     load_tasks,
@@ -26,7 +29,7 @@ from retry_toolkit.frames.load import (
     task_ids,
 )
 from retry_toolkit.frames.schema import ATTEMPTS, DISK, LINEAGE, LOGS, STAGES, TASKS, Columns
-from retry_toolkit.platforms.base import EVERY_TASK, AttemptRecord, LogRecord, Rejected, TaskFiles, TaskQuery
+from retry_toolkit.platforms.base import EVERY_TASK, AttemptRecord, LogRecord, Rejected, TaskFiles, TaskPage, TaskQuery
 from tests.frames.records import START, RecordedPlatform, stage, task
 
 BROKEN = Rejected(page=1, index=3, path="stages[0].id", reason="an id must not be empty")
@@ -228,3 +231,47 @@ def test_loaders_document_every_column(loader: Callable[..., Any], columns: Colu
     if loader.__name__.startswith("load_"):
         assert "Raises:" in text
         assert "Source:" in text
+
+
+class Miscounting(RecordedPlatform):
+    """Says that it has other numbers of tasks than it gives."""
+
+    totals: tuple[int, ...] = ()
+
+    def tasks(self, query: TaskQuery = EVERY_TASK) -> Iterator[TaskPage]:
+        """Pages with these totals."""
+        for page, total in zip(super().tasks(query), self.totals, strict=True):
+            yield replace(page, total=total)
+
+
+@pytest.mark.parametrize(
+    ("totals", "told"),
+    [
+        ((5, 5, 5), False),
+        ((5, 6, 7), False),
+        ((4, 4, 6), False),
+        ((6, 6, 6), True),
+        ((4, 4, 4), True),
+        ((9, 8, 7), True),
+    ],
+)
+def test_a_total_that_does_not_add_up_is_told(totals: tuple[int, ...], told: bool) -> None:
+    """Five tasks come; tasks that arrive or vanish meanwhile explain what lies between the first total and the last."""
+    source = Miscounting(some_tasks(5))
+    source.totals = totals
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_tasks(source.platform)
+        load_tasks(source.platform, limit=5)
+    assert [each.category for each in caught] == [IncompleteLoad] * told
+
+
+def test_both_frames_come_from_one_pass() -> None:
+    """Tasks, stages and claims; nothing is asked for twice."""
+    records = [replace(each, retried_by=("x",)) for each in some_tasks()]
+    source = RecordedPlatform(records)
+    history = load_history(source.platform)
+    assert source.asked == [EVERY_TASK]
+    pd.testing.assert_frame_equal(history.tasks, load_tasks(source.platform))
+    pd.testing.assert_frame_equal(history.stages, load_stages(source.platform))
+    assert history.claims == {each.task_id: ("x",) for each in records}

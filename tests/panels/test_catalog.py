@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from retry_toolkit.errors import Unavailable
+from retry_toolkit.frames.columns import make_tables
+from retry_toolkit.frames.records import RECORDS
 from retry_toolkit.frames.schema import STAGES, TASKS, Columns
-from retry_toolkit.panels.state.catalog import make_catalog, replace_rows
+from retry_toolkit.panels.state.catalog import Catalog, make_catalog, replace_rows
+from retry_toolkit.platforms.base import STATUSES, Status, TaskRecord
+from retry_toolkit.platforms.bulk import Batch
 from tests.panels.background import WhenTold
 from tests.panels.conftest import MakeDesk
 from tests.panels.memory import NOW, MemoryPlatform, make_task
+
+PARENTS = st.none() | st.sampled_from([f"t{number}" for number in range(8)])
+
+
+def catalog_of(records: Sequence[TaskRecord]) -> Catalog:
+    """A catalog as it is loaded from a platform that has these."""
+    return make_catalog([make_tables(Batch(records, RECORDS), stages=True)], loaded_at=NOW)
 
 
 def dtypes(columns: Columns) -> dict[str, str]:
@@ -23,8 +37,8 @@ def test_a_row_is_replaced_as_if_all_were_loaded_again() -> None:
     """A mended frame is the frame of a fresh load: rows, order and dtypes, whatever categories come and go."""
     tasks = [make_task(f"t{number}", minutes_ago=number, owner=f"owner{number}") for number in range(4)]
     fresh = replace(tasks[2], status="succeeded", stages=(), template="new template", owner=None)
-    mended = replace_rows(make_catalog(tasks, loaded_at=NOW), fresh)
-    loaded = make_catalog([fresh if task is tasks[2] else task for task in tasks], loaded_at=NOW)
+    mended = replace_rows(catalog_of(tasks), fresh)
+    loaded = catalog_of([fresh if task is tasks[2] else task for task in tasks])
     assert_frame_equal(
         mended.tasks.astype({"template": "str", "status": "str"}),
         loaded.tasks.astype({"template": "str", "status": "str"}),
@@ -39,10 +53,32 @@ def test_a_new_row_comes_in_by_its_time() -> None:
     """Also as the retry of a task that is known: its lineage is there at once."""
     tasks = [make_task("old", minutes_ago=9)]
     new = make_task("new", status="pending", parent_id="old", minutes_ago=1)
-    catalog = replace_rows(make_catalog(tasks, loaded_at=NOW), new)
+    catalog = replace_rows(catalog_of(tasks), new)
     assert catalog.tasks["task_id"].tolist() == ["new", "old"]
     window = catalog.window(catalog.positions(["new", "old"]))  # type: ignore[arg-type]  # a list of positions serves too
     assert window[["depth", "children"]].to_numpy().tolist() == [[1, 0], [0, 1]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 9), st.sampled_from(STATUSES), PARENTS), max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_mending_rows_is_loading_anew(changes: list[tuple[int, int, Status, str | None]]) -> None:
+    """Whatever comes in which order, known or new, linked or not: the frames and row numbers are those of a load."""
+    records = {f"t{number}": make_task(f"t{number}", minutes_ago=number) for number in range(4)}
+    catalog = catalog_of(tuple(records.values()))
+    for number, minutes, status, parent in changes:
+        record = make_task(f"t{number}", status=status, minutes_ago=minutes + number / 60, parent_id=parent)
+        records[record.task_id] = record
+        catalog = replace_rows(catalog, record)
+    loaded = catalog_of(sorted(records.values(), key=lambda task: task.created_at or NOW, reverse=True))
+    order = catalog.tasks.sort_values(["created_at", "task_id"], ascending=[False, True]).index
+    again = loaded.tasks.sort_values(["created_at", "task_id"], ascending=[False, True]).index
+    for ours, theirs in ((catalog.tasks, loaded.tasks), (catalog.lineage, loaded.lineage)):
+        assert_frame_equal(
+            ours.loc[order].reset_index(drop=True), theirs.loc[again].reset_index(drop=True), check_categorical=False
+        )
+    assert catalog.tasks["created_at"].is_monotonic_decreasing
+    assert catalog.places == {task_id: at for at, task_id in enumerate(catalog.tasks["task_id"])}
+    assert sorted(catalog.stages["stage_id"]) == sorted(loaded.stages["stage_id"])
 
 
 def test_a_failed_load_keeps_what_was_loaded(make_desk: MakeDesk) -> None:

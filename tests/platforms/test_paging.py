@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retry_toolkit.errors import Refused, Unavailable
+from retry_toolkit.errors import LoadStopped, Refused, Unavailable
 from retry_toolkit.platforms.base import EVERY_TASK, Status, TaskPage, TaskQuery, TaskRecord
 from retry_toolkit.platforms.bulk import Reading
 from retry_toolkit.platforms.decode import ReadPage
@@ -256,3 +256,37 @@ def test_what_a_query_means(query: TaskQuery, match: bool) -> None:
         extra={"project_id": "p1"},
     )
     assert matches(record, query) is match
+
+
+def test_threads_end_with_the_listing() -> None:
+    """Read to its end, left early, stopped or broken: no thread outlives it."""
+    server, before = Server(names(2_000)), threading.active_count()
+    stop = threading.Event()
+
+    def broken(number: int, size: int) -> ReadPage[TaskRecord]:
+        if number == 4:
+            raise Unavailable("down")
+        return server.fetch(number, size)
+
+    list(list_pages(server.fetch))
+    assert threading.active_count() == before
+    pages = list_pages(server.fetch)
+    assert [next(pages).number for _ in range(3)] == [1, 2, 3]
+    pages.close()  # type: ignore[attr-defined]  # a generator
+    assert threading.active_count() == before
+    pages = list_pages(server.fetch, reading=Reading(in_flight=8, stop=stop))
+    next(pages)
+    stop.set()
+    with pytest.raises(LoadStopped):
+        next(pages)
+    assert threading.active_count() == before
+    with pytest.raises(Unavailable):
+        list(list_pages(broken))
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("in_flight", [0, 9])
+def test_the_window_has_bounds(in_flight: int) -> None:
+    """A platform is not to be drowned in requests."""
+    with pytest.raises(ValueError, match="between 1 and 8"):
+        Reading(in_flight=in_flight)

@@ -31,6 +31,7 @@ class TaskReading:
         stages: bool = False,
         how: Reading = AS_USUAL,
         progress: bool = False,
+        batch_rows: int = BATCH_ROWS,
     ) -> None:
         self._layout = platform.layout if isinstance(platform, Bulk) else RECORDS
         self._pages = platform.bulk_pages(query, how) if isinstance(platform, Bulk) else platform.tasks(query)
@@ -38,6 +39,7 @@ class TaskReading:
         self._stages = stages
         self._how = how
         self._progress = progress
+        self._batch_rows = batch_rows
         self._totals: list[int] = []
         self._rejected: list[Rejected] = []
         self._set_aside: list[SetAside] = []
@@ -48,7 +50,7 @@ class TaskReading:
         rows: list[Any] = []
         for page in self._shown_pages():
             rows.extend(page.tasks)
-            if len(rows) >= BATCH_ROWS:
+            if len(rows) >= self._batch_rows:
                 yield self._made(rows)
                 rows = []
         if rows:

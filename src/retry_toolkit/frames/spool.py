@@ -37,8 +37,14 @@ class Source(Protocol):
         """What there is to say of them, once they have all come."""
 
 
-def write_snapshot(folder: Path, reading: Source, *, origin: str) -> Snapshot:
+def write_snapshot(folder: Path, reading: Source, *, origin: str, part_tasks: int = PART_TASKS) -> Snapshot:
     """Everything that is read, in a new directory; one that an unfinished load left is used again.
+
+    Args:
+        folder: The directory.
+        reading: What is read.
+        origin: The platform that it is read from.
+        part_tasks: Tasks of one part.
 
     Raises:
         SnapshotError: The directory holds something else, or a finished snapshot.
@@ -46,7 +52,7 @@ def write_snapshot(folder: Path, reading: Source, *, origin: str) -> Snapshot:
     taken_at = datetime.now(UTC)
     with _directory(folder):
         rows, parts = dict.fromkeys(_KINDS, 0), {}
-        for number, batches in enumerate(_portions(reading.tables())):
+        for number, batches in enumerate(_portions(reading.tables(), part_tasks)):
             for kind, table in _portion(batches).items():
                 part = folder / kind / f"part-{number:05d}.parquet"
                 pq.write_table(table.unify_dictionaries(), part, compression="zstd")
@@ -66,13 +72,13 @@ def _portion(batches: list[Tables]) -> dict[str, Any]:
     }
 
 
-def _portions(batches: Iterator[Tables]) -> Iterator[list[Tables]]:
+def _portions(batches: Iterator[Tables], part_tasks: int) -> Iterator[list[Tables]]:
     """Batches that make one part each; at least one, so that the columns of an empty history are there too."""
     portion: list[Tables] = []
     first = True
     for batch in batches:
         portion.append(batch)
-        if sum(len(each.tasks) for each in portion) >= PART_TASKS:
+        if sum(len(each.tasks) for each in portion) >= part_tasks:
             yield portion
             portion, first = [], False
     if portion or first:

@@ -1,0 +1,34 @@
+"""Changing a few rows of a large frame: columns in which nothing changes are shared, and text is never copied."""
+
+from __future__ import annotations
+
+import pandas as pd
+from pandas.api.types import union_categoricals
+
+
+def splice(frame: pd.DataFrame, start: int, stop: int, rows: pd.DataFrame) -> pd.DataFrame:
+    """The frame with `rows`, which has the same columns, in place of its rows from `start` to `stop`."""
+    columns = {name: _spliced(frame[name], start, stop, rows[name]) for name in frame.columns}
+    return pd.DataFrame(columns, copy=False)
+
+
+def _spliced(column: pd.Series, start: int, stop: int, new: pd.Series) -> pd.Series:
+    if _plain(column.iloc[start:stop]).equals(_plain(new)):
+        return column
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column, new = _of_one_dtype(column, new)
+    # Concatenating Arrow texts puts chunks side by side.
+    return pd.concat([column.iloc[:start], new, column.iloc[stop:]], ignore_index=True)
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    words = column.astype("str") if isinstance(column.dtype, pd.CategoricalDtype) else column
+    return words.reset_index(drop=True)
+
+
+def _of_one_dtype(column: pd.Series, new: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Both with the same categories: concatenating different ones would fall back to text."""
+    if not new.cat.categories.isin(column.cat.categories).all():
+        both = union_categoricals([column, new], sort_categories=True)
+        column = column.cat.set_categories(both.categories)
+    return column, new.cat.set_categories(column.cat.categories)
