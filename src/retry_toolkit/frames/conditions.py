@@ -88,13 +88,9 @@ class Retryable:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """Id, name, owner or error contain a text, as it stands, in any case."""
+    """Id, name, owner or error contain a text, as it stands, in any case; sought only in what the conditions leave."""
 
     text: str
-
-    def mask(self, tasks: pd.DataFrame) -> Mask:
-        """Rows that contain it."""
-        return self.among(tasks, np.arange(len(tasks)))
 
     def among(self, tasks: pd.DataFrame, rows: Positions) -> Mask:
         """Which of these rows contain it; the others are not looked at."""
@@ -106,8 +102,8 @@ class Contains:
 
     def code(self, frame: str) -> str:
         """One `str.contains` a column, joined by or."""
-        tests = (f'{frame}["{name}"].astype("str").str.contains({self.text!r}, case=False, regex=False)'
-                 for name in SEARCHED)  # fmt: skip
+        sought = f"str.contains({self.text!r}, case=False, regex=False)"
+        tests = [f'{frame}["{name}"].astype("str").{sought}' for name in SEARCHED]
         return f"({' | '.join(tests)})"
 
 

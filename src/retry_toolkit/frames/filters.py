@@ -77,7 +77,7 @@ class Filters:
 
     def code(self, frame: str = "tasks") -> str:
         """The pandas code that does what `filter_tasks` does, for a frame of this name and with pandas as `pd`."""
-        asked = [*self.conditions, *([self.search] if self.search else [])]
+        asked: list[Condition | Contains] = [*self.conditions, *([self.search] if self.search else [])]
         if not asked:
             return frame
         joined = "\n    & ".join(condition.code(frame) for condition in asked)
