@@ -55,6 +55,13 @@ def test_one_cause_is_one_row() -> None:
     assert (first["first_seen"], first["last_seen"]) == (START + timedelta(hours=1), START + timedelta(hours=5))
 
 
+def test_joined_frames_hold_text_and_are_grouped_the_same() -> None:
+    """Categories that differ become text when frames are joined."""
+    tasks = tasks_frame([*at_hours("x", 1, 2), failing("y", 3, "y", "load")])
+    joined = tasks.astype(dict.fromkeys(tasks.select_dtypes("category").columns, "str"))
+    pd.testing.assert_frame_equal(group_failures(joined), group_failures(tasks))
+
+
 def test_error_codes_are_causes_of_their_own() -> None:
     """Exit 137 is not 139, and HTTP 500 is not 503."""
     errors = ["exit code 137 of job 1", "exit code 139 of job 2", "HTTP 500 from a1", "HTTP 503 from a2", "退出码 9"]

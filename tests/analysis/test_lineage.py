@@ -196,6 +196,13 @@ def test_large_histories_give_what_the_slow_way_gives(shape: Shape) -> None:
     assert list(frame.where(frame.notna(), None).itertuples(index=False, name=None)) == expected
 
 
+def test_joined_frames_hold_text_and_are_placed_the_same() -> None:
+    """Categories that differ become text when frames are joined."""
+    tasks = history(200)
+    joined = tasks.astype(dict.fromkeys(tasks.select_dtypes("category").columns, "str"))
+    pd.testing.assert_frame_equal(build_lineage(joined), build_lineage(tasks))
+
+
 def test_a_platform_or_tasks_may_be_given() -> None:
     """A platform tells both sides of the links, a frame one."""
     tasks = [task("b", hours=1), task("a", retried_by=("b",))]

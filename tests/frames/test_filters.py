@@ -137,6 +137,14 @@ def test_a_limit_is_reached_over_many_rows() -> None:
         assert filter_tasks(tasks, Filters(text="000"), limit=limit)["task_id"].tolist() == expected[:limit]
 
 
+def test_joined_frames_hold_text_and_are_filtered_the_same() -> None:
+    """Categories that differ become text when frames are joined."""
+    words = TASKS.select_dtypes("category").columns
+    joined = TASKS.astype(dict.fromkeys(words, "str"))
+    wanted = Filters(status="failed", project="sales", text="row 1")
+    assert filter_tasks(joined, wanted)["task_id"].tolist() == ids(wanted)
+
+
 def test_a_negative_limit_is_a_slip() -> None:
     """It would silently drop rows from the end."""
     with pytest.raises(ValueError, match="negative"):

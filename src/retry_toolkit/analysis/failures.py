@@ -99,7 +99,8 @@ def _trend(counts: list[int]) -> str | None:
 
 def _frequent(column: pd.Series, rows: Numbers, count: int) -> Any:
     """The words of a category column in each group, the most frequent first."""
-    words, codes = column.cat.categories, column.array.codes
+    encoded = column.astype("category")  # frames that were joined hold text
+    words, codes = encoded.cat.categories, encoded.array.codes
     known = codes >= 0
     pairs, times = np.unique(rows[known] * len(words) + codes[known], return_counts=True)
     row, word = np.divmod(pairs, max(len(words), 1))

@@ -195,8 +195,9 @@ def _climb(tree: Places) -> tuple[Places, Places]:
 
 def _outcomes(status: pd.Series, root: Places, size: Places) -> Any:
     """What became of each lineage, told at every task of it: what its best task came to."""
-    ranks = np.array([_RANKS.get(word, 0) for word in status.cat.categories] + [0], dtype=np.int8)
+    words = status.astype("category")  # frames that were joined hold text
+    ranks = np.array([_RANKS.get(word, 0) for word in words.cat.categories] + [0], dtype=np.int8)
     best = np.zeros(len(root), dtype=np.int8)
-    np.maximum.at(best, root, ranks[status.array.codes])
+    np.maximum.at(best, root, ranks[words.array.codes])
     best[(best == _SUCCEEDED) & (size == 1)] = 0
     return _OUTCOMES.take(pa.array(best[root]))

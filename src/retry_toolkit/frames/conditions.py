@@ -38,11 +38,11 @@ class OneOf:
 
     def mask(self, tasks: pd.DataFrame) -> Mask:
         """Rows with one of the words; missing is none of them."""
-        column = tasks[self.column].cat
-        wanted = column.categories.get_indexer(pd.Index(self.words, dtype="str"))
+        column = tasks[self.column].astype("category")  # frames that were joined hold text
+        wanted = column.cat.categories.get_indexer(pd.Index(self.words, dtype="str"))
         mask = np.zeros(len(tasks), dtype=np.bool_)
         for code in wanted[wanted >= 0]:
-            mask |= tasks[self.column].array.codes == code
+            mask |= column.array.codes == code
         return mask
 
     def code(self, frame: str) -> str:
