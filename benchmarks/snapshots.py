@@ -53,7 +53,9 @@ def write_tasks(folder: Path, scale: Scale) -> None:
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Object columns, as frames have that were made of JSON or of rows: text one object a cell, times as text."""
-    return pd.DataFrame({name: _objects(column) for name, column in frame.items()}, copy=False)
+    columns = {name: _objects(column) for name, column in frame.items()}
+    # Told the dtype, pandas does not make its own text columns of them.
+    return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}, copy=False)
 
 
 def _objects(column: pd.Series) -> Any:

@@ -21,6 +21,8 @@ from retry_toolkit.platforms.bulk import Batch
 
 Values = Sequence[Any]
 
+_STR = pd.StringDtype("pyarrow", na_value=np.nan)  # what "str" means to pandas; named, it takes Arrow as it is
+
 
 def tasks_frame(records: Iterable[TaskRecord]) -> pd.DataFrame:
     """One row a task, newest first; columns and dtypes of `schema.TASKS`.
@@ -113,7 +115,7 @@ def _attributes(columns: Columns, rows: Sequence[object]) -> dict[str, list[Any]
 
 
 def _texts(values: Values) -> Any:
-    return pd.array(_arrow(values, pa.large_string()), dtype="str")
+    return _STR.__from_arrow__(_arrow(values, pa.large_string()))  # type: ignore[attr-defined]  # not in the stubs
 
 
 def _categories(values: Values) -> Any:
@@ -160,15 +162,19 @@ def _lists(values: Values, kind: Any) -> Any:
 def _filled(values: Values, kind: Any, blank: object) -> tuple[Any, Any]:
     """Values with blanks for missing, and the mask; never by way of float, which loses digits past 2**53."""
     array = _arrow(values, kind)
-    mask = array.is_null().to_numpy(zero_copy_only=False)
-    return array.fill_null(blank).to_numpy(zero_copy_only=False).copy(), mask.copy()
+    return _owned(array.fill_null(blank) if array.null_count else array), _owned(array.is_null())
 
 
-def _arrow(values: Values, kind: Any) -> Any:
-    if isinstance(values, pa.ChunkedArray):
-        return values.combine_chunks().cast(kind)
-    array = values if isinstance(values, pa.Array) else pa.array(values, type=kind, from_pandas=True)
-    return array.cast(kind)
+def _owned(array: Any) -> Any:
+    """As numpy, in memory that may be written to."""
+    plain = array.to_numpy() if isinstance(array, pa.ChunkedArray) else array.to_numpy(zero_copy_only=False)
+    return plain if plain.flags.writeable else plain.copy()
+
+
+def _arrow(values: Any, kind: Any) -> Any:
+    if not isinstance(values, pa.Array | pa.ChunkedArray):
+        values = pa.array(values, type=kind, from_pandas=True)
+    return values if values.type == kind else values.cast(kind)
 
 
 _ARRAYS: dict[Kind, Callable[[Values], Any]] = {

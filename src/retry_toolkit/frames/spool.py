@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from retry_toolkit.errors import SnapshotError
 from retry_toolkit.frames.build import joined
-from retry_toolkit.frames.columns import CLAIMS, Tables
+from retry_toolkit.frames.columns import ARROW, CLAIMS, Tables
 from retry_toolkit.frames.notes import Notes
 from retry_toolkit.frames.snapshot import MANIFEST, VERSION, Snapshot, open_snapshot
 
@@ -55,7 +55,9 @@ def write_snapshot(folder: Path, reading: Source, *, origin: str, part_tasks: in
         for number, batches in enumerate(_portions(reading.tables(), part_tasks)):
             for kind, table in _portion(batches).items():
                 part = folder / kind / f"part-{number:05d}.parquet"
-                pq.write_table(table.unify_dictionaries(), part, compression="zstd")
+                words = [column.name for column in table.schema if column.type == ARROW["category"]]
+                # Ids and messages rarely repeat within a part: a dictionary of them is only in the way.
+                pq.write_table(table.unify_dictionaries(), part, compression="zstd", use_dictionary=words or False)
                 rows[kind] += len(table)
                 parts[f"{kind}/{part.name}"] = part.stat().st_size
         told = {"version": VERSION, "origin": origin, "taken_at": taken_at.isoformat(), "rows": rows, "parts": parts}
