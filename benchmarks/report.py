@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,8 +37,13 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
 
 def table(lines: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table."""
-    rows = [HEADINGS, ("---",) * len(HEADINGS), *lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return grid([HEADINGS, *lines])
+
+
+def grid(lines: Sequence[tuple[str, ...]]) -> str:
+    """Lines as a table of a document, the first one above the others."""
+    heading, *rest = lines
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heading, ("---",) * len(heading), *rest))
 
 
 def machine() -> str:
@@ -56,6 +61,15 @@ def write(outcomes: Iterable[Outcome], order: Iterable[str], document: Path = DO
     lines = {line[0]: line for line in _lines(old)} | {line[0]: line for line in map(cells, outcomes)}
     known = [lines[what] for what in order if what in lines]
     section = f"{BEGIN}\n{table(known)}\n\nLast measured on {machine()}.\n{END}"
+    document.write_text(f"{before}{section}{after}", encoding="utf-8")
+
+
+def write_section(name: str, text: str, document: Path = DOCUMENT) -> None:
+    """Put a text between the marks of that name, with the machine that it was measured on."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = document.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
+    section = f"{begin}\n{text}\n\nLast measured on {machine()}.\n{end}"
     document.write_text(f"{before}{section}{after}", encoding="utf-8")
 
 
