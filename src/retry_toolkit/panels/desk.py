@@ -11,6 +11,7 @@ import ipywidgets
 from retry_toolkit.panels.disk import DiskView
 from retry_toolkit.panels.figures import FiguresView
 from retry_toolkit.panels.filters import FiltersView
+from retry_toolkit.panels.groups import GroupsView
 from retry_toolkit.panels.header import HeaderView, NoticesView
 from retry_toolkit.panels.operator import OperatorView, connect_operator
 from retry_toolkit.panels.report import ReportView
@@ -76,7 +77,9 @@ class FailureDesk:
         state = self.state
         table = ipywidgets.VBox([FiltersView(state).widget, RetryBarView(state).widget, TasksView(state).widget])
         table.add_class("fd-card").add_class("fd-list")
-        main = ipywidgets.VBox([table, ReportView(state).widget, DiskView(state).widget])
+        left = ipywidgets.VBox([GroupsView(state).widget, table])
+        left.add_class("fd-left")
+        main = ipywidgets.VBox([left, ReportView(state).widget, DiskView(state).widget])
         main.add_class("fd-main")
         sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
         sheet.add_class("fd-sheet")

@@ -12,6 +12,7 @@ from retry_toolkit.panels.state.batches import BatchesState, Card
 from retry_toolkit.panels.state.catalog import CatalogState
 from retry_toolkit.panels.state.disk import DiskState
 from retry_toolkit.panels.state.figures import Figures, count_figures
+from retry_toolkit.panels.state.groups import GroupsState
 from retry_toolkit.panels.state.lineage import LineageState
 from retry_toolkit.panels.state.report import ReportState
 from retry_toolkit.panels.state.retry import RetryState
@@ -56,7 +57,9 @@ class DeskState(HasTraits):
         self.catalog = CatalogState(self.session)
         self.table = TableState(self.catalog)
         self.report = ReportState(self.session, lambda task_id: self.watch.follow((task_id,)))
-        self.batches = BatchesState(self.session, archive or Archive(), timing)
+        archive = archive or Archive()
+        self.batches = BatchesState(self.session, archive, timing)
+        self.groups = GroupsState(self.session, self.catalog, archive)
         self.retry = RetryState(self.session, self.catalog, self.table, self.report, self.batches)
         self.lineage = LineageState(self.catalog, self.report)
         self.disk = DiskState(self.session, self.catalog)
@@ -103,6 +106,7 @@ class DeskState(HasTraits):
 
     def _ended(self, card: Card) -> None:
         """The last state of a task is known from watching it; what copied files cost has to be asked for."""
+        self.groups.learn()
         if any(item.new_task_id for item in card.items):
             self.disk.load()
         if self.report.task_id in card.task_ids:

@@ -1,0 +1,115 @@
+"""What is wrong: the failures by cause, and whether a retry of each was worth it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import pandas as pd
+from traitlets import Bool, HasTraits, Instance
+
+from retry_toolkit.analysis.failures import group_failures
+from retry_toolkit.analysis.recovery import recovery_rates
+from retry_toolkit.panels.state.catalog import Catalog, CatalogState
+from retry_toolkit.panels.state.problems import explain
+from retry_toolkit.panels.state.session import Session
+from retry_toolkit.retry.archive import Archive
+from retry_toolkit.retry.attempts import load_attempts
+
+ASKED_AT_MOST: Final = 200
+"""Newest retried tasks whose attempts are read to learn what retries came to; one request each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What retries of one error came to; rate and interval are None below five cases."""
+
+    cases: int
+    recovered: int
+    rate: float | None
+    low: float | None
+    high: float | None
+    advice: str
+
+
+class GroupsState(HasTraits):
+    """`groups` of the failed tasks in the list, columns of `schema.GROUPS`; `past` of their retries by fingerprint.
+
+    Args:
+        session: Whose platform tells of attempts.
+        catalog: The list.
+        archive: Where attempts are that retries erased.
+    """
+
+    groups = Instance(pd.DataFrame, allow_none=True)
+    past: Any = Instance(dict, allow_none=True)
+    expanded = Bool()
+
+    def __init__(self, session: Session, catalog: CatalogState, archive: Archive) -> None:
+        super().__init__()
+        self._session = session
+        self._catalog = catalog
+        self._archive = archive
+        self._grouping = False
+        self._again = False
+        self._learned_from: Catalog | None = None
+        catalog.observe(lambda _: self._regroup(), names="catalog")
+
+    def learn(self) -> None:
+        """Read what retries came to."""
+        catalog = self._catalog.catalog
+        if catalog is not None:
+            self._session.start(partial(self._rates, catalog), self._learned, self._not_learned)
+
+    def _regroup(self) -> None:
+        """Group anew; asked for while grouping, once more afterwards."""
+        catalog = self._catalog.catalog
+        if self._grouping or catalog is None:
+            self._again = self._grouping
+            return
+        self._grouping = True
+        self._session.start(partial(group_failures, catalog.tasks), self._grouped, self._not_grouped)
+        if self._learned_from is None or self._learned_from.loaded_at != catalog.loaded_at:
+            self._learned_from = catalog
+            self.learn()
+
+    def _grouped(self, groups: pd.DataFrame) -> None:
+        self._grouping = False
+        self.groups = groups
+        if self._again:
+            self._again = False
+            self._regroup()
+
+    def _not_grouped(self, error: Exception) -> None:
+        self._grouping = False
+        self._session.notices.report(error)
+
+    def _rates(self, catalog: Catalog) -> dict[str, Past]:
+        attempts = None
+        if self._session.platform.capabilities.keeps_attempts or self._archive.begun:
+            retried = catalog.stages.loc[catalog.stages["retry_count"].fillna(0) > 0, "task_id"]
+            ids = catalog.tasks["task_id"][catalog.tasks["task_id"].isin(retried)].head(ASKED_AT_MOST)
+            attempts = load_attempts(
+                self._session.platform, ids.tolist(), evidence=self._archive.evidence, progress=False
+            )
+        return past_of(recovery_rates(catalog.tasks, attempts))
+
+    def _learned(self, past: dict[str, Past]) -> None:
+        self._session.notices.settle("groups")
+        self.past = past
+
+    def _not_learned(self, error: Exception) -> None:
+        self._session.notices.show_problem(explain(error), topic="groups")
+
+
+def past_of(rates: pd.DataFrame) -> dict[str, Past]:
+    """By fingerprint; of stage and whole retries the kind that has more cases."""
+    known = rates.dropna(subset=["fingerprint"]).drop_duplicates("fingerprint")
+    return {str(row["fingerprint"]): _past(row) for row in known.to_dict("records")}
+
+
+def _past(row: Mapping[Any, Any]) -> Past:
+    rate, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in ("rate", "rate_low", "rate_high"))
+    return Past(int(row["cases"]), int(row["recovered"]), rate, low, high, str(row["advice"]))
