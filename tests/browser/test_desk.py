@@ -149,6 +149,27 @@ def test_a_whole_retry_with_links_stands_on_top(dashboard: str, ledger: Ledger, 
     assert ledger.count() == count + 1
 
 
+def test_a_cause_shows_its_tasks(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
+    """What failed for one reason is one line with its number; choosing it shows just these tasks, again all."""
+    for number in (1, 2):
+        ledger.failed(f"Moon {number}", params={"error": f"the moon stands in the way of row {number}", "good_from": 9})
+    ledger.failed("Sun", params={"error": "the sun is too bright", "good_from": 9})
+    page = profiles.open(dashboard)
+    desk = Desk(page).wait()
+    more = page.get_by_role("button", name="causes")
+    if more.count():
+        more.click()
+    cause = page.get_by_role("row").filter(has=page.get_by_role("button", name="the moon stands in the way of row *"))
+    expect(cause.get_by_role("cell").first).to_have_text("2")
+    cause.get_by_role("button").click()
+    expect(desk.table.get_by_role("row")).to_have_count(3)
+    expect(desk.row("Moon 1")).to_be_visible()
+    expect(desk.row("Sun")).to_have_count(0)
+    snapshot(page, "cause-chosen")
+    cause.get_by_role("button").click()
+    expect(desk.row("Sun")).to_be_visible()
+
+
 def test_the_language_changes_at_once(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
     """Every word of ours changes, the tasks' own words and the place where the user is do not."""
     task = ledger.failed("语言 Language", params={"good_from": 9})
