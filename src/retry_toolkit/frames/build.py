@@ -162,7 +162,9 @@ def _lists(values: Values, kind: Any) -> Any:
 def _filled(values: Values, kind: Any, blank: object) -> tuple[Any, Any]:
     """Values with blanks for missing, and the mask; never by way of float, which loses digits past 2**53."""
     array = _arrow(values, kind)
-    return _owned(array.fill_null(blank) if array.null_count else array), _owned(array.is_null())
+    if not array.null_count:
+        return _owned(array), np.zeros(len(array), dtype=np.bool_)
+    return _owned(array.fill_null(blank)), _owned(array.is_null())
 
 
 def _owned(array: Any) -> Any:
