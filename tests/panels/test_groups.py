@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from retry_toolkit.errors import Unavailable
+from retry_toolkit.panels.confirmations import confirmation_node
 from retry_toolkit.panels.groups import bars, worth_parts
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.groups import Past, past_of
@@ -83,6 +84,20 @@ def test_few_cases_give_no_advice() -> None:
     ).assign(advice="no data")
     assert past_of(rates) == {"a": Past(4, 4, None, None, None, "no data")}
     assert "too few cases (4)" in " ".join(map(words_of, worth_parts(Texts("en"), past_of(rates)["a"])))  # type: ignore[arg-type]  # nodes
+
+
+def test_the_question_tells_what_retries_came_to(make_desk: MakeDesk) -> None:
+    """Beside each cause, and of a single stage: who confirms knows how it went before."""
+    platform = MemoryPlatform.of(*with_retries(1, 5), capabilities=replace(EVERYTHING, keeps_attempts=False))
+    desk = make_desk(platform)
+    desk.table.select(["new1", "new2"])
+    for propose in (desk.retry.propose_batch, desk.retry.propose_stage):
+        desk.report.open("new1")
+        propose()
+        assert desk.retry.proposal is not None
+        question = confirmation_node(Texts("en"), desk.retry.proposal, desk.groups.past or {})
+        assert "Fix first" in words_of(question)
+        assert "1 of 6 recovered" in words_of(question)
 
 
 def test_attempts_that_cannot_be_read_are_told_once(make_desk: MakeDesk, platform: MemoryPlatform) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
+from retry_toolkit.panels.groups import worth_parts
+from retry_toolkit.panels.state.groups import Past
 from retry_toolkit.panels.state.proposals import CANARIES, Proposal
 from retry_toolkit.panels.view import clipped, one_line, reason_text, retries_text
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el
@@ -17,9 +20,9 @@ _ROWS_SHOWN: Final = 100
 _LONGEST: Final = 160
 
 
-def confirmation_node(texts: Texts, proposal: Proposal) -> Node:
-    """What will happen; where nothing can, why."""
-    title, body = _question(texts, proposal) if proposal.ready else _refusal(texts, proposal)
+def confirmation_node(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> Node:
+    """What will happen; where nothing can, why. `past` is what earlier retries came to, by fingerprint."""
+    title, body = _question(texts, proposal, past) if proposal.ready else _refusal(texts, proposal)
     yes = button(
         texts(f"confirm.{proposal.kind}_yes"),
         action="confirm",
@@ -39,14 +42,14 @@ def confirmation_node(texts: Texts, proposal: Proposal) -> Node:
     )
 
 
-def _question(texts: Texts, proposal: Proposal) -> tuple[str, list[Child]]:
+def _question(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> tuple[str, list[Child]]:
     match proposal.kind:
         case "stage":
             (row,) = proposal.ready
-            return texts("confirm.stage_title", stage=row.stage), [_stage_lines(texts, row)]
+            return texts("confirm.stage_title", stage=row.stage), [_stage_lines(texts, row, past)]
         case "batch":
             count = len(proposal.ready)
-            return texts("confirm.batch_title", n=count, count=texts.count(count)), _batch_parts(texts, proposal)
+            return texts("confirm.batch_title", n=count, count=texts.count(count)), _batch_parts(texts, proposal, past)
         case "whole":
             return texts("confirm.whole_title"), _whole_parts(texts, proposal)
 
@@ -57,7 +60,8 @@ def _refusal(texts: Texts, proposal: Proposal) -> tuple[str, list[Child]]:
     return texts("confirm.refused_title"), [el("p", reason_text(texts, row.reason)) for row in proposal.made.refused]
 
 
-def _stage_lines(texts: Texts, row: PlanRow) -> Node:
+def _stage_lines(texts: Texts, row: PlanRow, past: Mapping[str, Past]) -> Node:
+    known = past.get(row.fingerprint or "")
     number, limit = (row.attempt or 0) + 1, row.retry_limit
     return el(
         "ul",
@@ -68,10 +72,11 @@ def _stage_lines(texts: Texts, row: PlanRow) -> Node:
             "li",
             texts("confirm.attempt", n=number) if limit is None else texts("confirm.attempt_of", n=number, limit=limit),
         ),
+        el("li", f"{texts('confirm.past')} ", *worth_parts(texts, known), cls="fd-past") if known else None,
     )
 
 
-def _batch_parts(texts: Texts, proposal: Proposal) -> list[Child]:
+def _batch_parts(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> list[Child]:
     count = len(proposal.ready)
     sent = "batch_sent" if proposal.made.action == "stage" else "batch_sent_whole"
     return [
@@ -80,7 +85,7 @@ def _batch_parts(texts: Texts, proposal: Proposal) -> list[Child]:
             el("li", texts(f"confirm.{sent}", n=count, count=texts.count(count))),
             *_refused_lines(texts, proposal),
         ),
-        _causes(texts, proposal),
+        _causes(texts, proposal, past),
         _rows(texts, proposal),
         _careful(texts, proposal) if proposal.can_be_careful else None,
         _typed_count(texts, count) if proposal.must_type else None,
@@ -105,8 +110,8 @@ def _reason(texts: Texts, key: str, count: int) -> str:
     return texts(f"refusal.{key}", n=count) if f"refusal.{key}" in texts.keys else key
 
 
-def _causes(texts: Texts, proposal: Proposal) -> Node:
-    """Why they failed: what is retried together should fail, or recover, together."""
+def _causes(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> Node:
+    """Why they failed, and what retries of that came to so far."""
     causes = list(proposal.causes.items())
     listed: list[Child] = [
         el(
@@ -114,6 +119,7 @@ def _causes(texts: Texts, proposal: Proposal) -> Node:
             el("span", texts.count(count), cls="fd-number"),
             " × ",
             el("code", clipped(cause, _LONGEST)) if cause else texts("confirm.no_error"),
+            el("span", " · ", *worth_parts(texts, past[cause]), cls="fd-past") if cause and cause in past else None,
         )
         for cause, count in causes[:_CAUSES_SHOWN]
     ]

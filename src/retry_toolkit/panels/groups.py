@@ -117,5 +117,6 @@ def worth_parts(texts: Texts, past: Past | None) -> Sequence[Child]:
     interval = texts("groups.interval", low=f"{past.low:.0%}", high=f"{past.high:.0%}")
     return (
         el("strong", texts(f"groups.{word}")),
+        " ",
         el("span", texts("groups.recovered", k=past.recovered, n=past.cases), title=interval, cls="fd-muted"),
     )

@@ -60,7 +60,7 @@ class RetryBarView:
         texts, proposal = self._session.texts, self._retry.proposal
         parts: list[Child] = [self._build_bar(texts)]
         if proposal is not None and proposal.kind == "batch":
-            parts.append(confirmation_node(texts, proposal))
+            parts.append(confirmation_node(texts, proposal, self._desk.groups.past or {}))
         parts.extend(self._build_card(texts, card) for card in self._cards())
         self._fragment.show(el("div", *parts), language=texts.language)
 
@@ -162,7 +162,7 @@ class TaskActionsView:
             return
         parts: list[Child] = [self._build_buttons(texts)]
         if proposal is not None and proposal.kind != "batch":
-            parts.append(confirmation_node(texts, proposal))
+            parts.append(confirmation_node(texts, proposal, self._desk.groups.past or {}))
         card = self._desk.batches.of_task(self._report.task_id)
         if card is not None and card.kind != "batch":
             parts.append(card_node(texts, card, names_of(self._desk, card), can_act=self._session.can_act))

@@ -104,27 +104,14 @@ class BatchesState(HasTraits):
         """Execute what was confirmed."""
         writer = self._session.writer()
 
-        def work() -> RetryBatch:
-            return execute(
-                proposal.plan,
-                writer,
-                canary=proposal.canary,
-                progress=False,
-                wait=False,
-                on_change=self._hear,
-                on_task=self._see,
-                journal=self._archive.journal,
-                evidence=self._archive.evidence,
-                timing=self._timing,
-            )
-
         def begun(batch: RetryBatch) -> None:
             self._platforms[batch.id] = writer
             self._kinds[batch.id] = proposal.kind
             self._take(batch)
             then()
 
-        self._session.start(work, begun, otherwise)
+        run = partial(execute, proposal.plan, writer, canary=proposal.canary)
+        self._session.start(partial(self._run, run), begun, otherwise)
 
     def look(self) -> None:
         """Show what the journal has unfinished or unclear of this platform, begun by whomever."""
@@ -220,25 +207,24 @@ class BatchesState(HasTraits):
     def _resume(self, batch_id: str) -> None:
         platform = self._session.writer() if self._session.can_act else self._session.platform
 
-        def work() -> RetryBatch:
-            return resume(
-                batch_id,
-                platform,
-                progress=False,
-                wait=False,
-                on_change=self._hear,
-                on_task=self._see,
-                journal=self._archive.journal,
-                evidence=self._archive.evidence,
-                timing=self._timing,
-            )
-
         def resumed(batch: RetryBatch) -> None:
             self._platforms[batch_id] = platform
             self._owners.pop(batch_id, None)
             self._take(batch)
 
-        self._session.start(work, resumed)
+        self._session.start(partial(self._run, partial(resume, batch_id, platform)), resumed)
+
+    def _run(self, begin: Callable[..., RetryBatch]) -> RetryBatch:
+        """A batch that runs by itself and tells the page; `begin` is `execute` or `resume`."""
+        return begin(
+            progress=False,
+            wait=False,
+            on_change=self._hear,
+            on_task=self._see,
+            journal=self._archive.journal,
+            evidence=self._archive.evidence,
+            timing=self._timing,
+        )
 
     def _read_journal(self) -> list[tuple[RetryBatch, Owner | None]]:
         """Batches that are unsettled and do not run here."""
