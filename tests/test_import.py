@@ -49,6 +49,7 @@ NAMES = [
     "open_snapshot",
     "plan_retry",
     "recovery_rates",
+    "refresh_tasks",
     "resume",
     "spending",
     "verify_audit",

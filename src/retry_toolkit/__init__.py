@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from retry_toolkit.frames.filters import Filters, filter_tasks
     from retry_toolkit.frames.fingerprints import fingerprint
     from retry_toolkit.frames.load import IncompleteLoad, RejectedRows, load_history, load_logs, load_stages, load_tasks
+    from retry_toolkit.frames.refresh import refresh_tasks
     from retry_toolkit.frames.snapshot import Snapshot, open_snapshot
     from retry_toolkit.platforms.base import Capabilities, Platform, TaskQuery
     from retry_toolkit.retry.attempts import load_attempts
@@ -67,6 +68,7 @@ __all__ = [
     "open_snapshot",
     "plan_retry",
     "recovery_rates",
+    "refresh_tasks",
     "resume",
     "spending",
     "verify_audit",
@@ -110,6 +112,7 @@ _HOMES = {
     "open_snapshot": "frames.snapshot",
     "plan_retry": "retry.plan",
     "recovery_rates": "analysis.recovery",
+    "refresh_tasks": "frames.refresh",
     "resume": "retry.execute",
     "spending": "analysis.ledger",
     "verify_audit": "retry.execute",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from pandas.api.types import union_categoricals
 
@@ -32,3 +34,15 @@ def _of_one_dtype(column: pd.Series, new: pd.Series) -> tuple[pd.Series, pd.Seri
         both = union_categoricals([column, new], sort_categories=True)
         column = column.cat.set_categories(both.categories)
     return column, new.cat.set_categories(column.cat.categories)
+
+
+def stack(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of the same columns one below the other, with their dtypes."""
+    columns = {}
+    for name, column in frames[0].items():
+        parts = [frame[name] for frame in frames]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            columns[name] = pd.Series(union_categoricals(parts, sort_categories=True))
+        else:
+            columns[name] = pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(columns, copy=False)
