@@ -81,32 +81,34 @@ class PageReader:
     def _read_carefully(self, body: bytes, number: int, asked: int) -> ReadPage[PlainRow]:
         """Row by row, so that only the odd ones go the slow way."""
         envelope = _split(self._split, body)
-        rows = list(map(self._decoded, envelope.rows))
-        all_readable = self._are_readable([row for row in rows if row is not None])
-
-        def read(pair: tuple[msgspec.Raw, PlainRow | None]) -> PlainRow:
-            raw, row = pair
-            if row is None or not (all_readable or self._are_readable((row,))):
-                return self._mended(bytes(raw))
-            return row
-
-        pairs = replace(envelope, rows=list(zip(envelope.rows, rows, strict=True)))
+        rows = self._decoded(envelope.rows)
+        if not self._are_readable([row for row in rows if not isinstance(row, msgspec.Raw)]):
+            pairs = zip(rows, envelope.rows, strict=True)
+            rows = [row if isinstance(row, msgspec.Raw) or self._are_readable((row,)) else raw for row, raw in pairs]
         # Odd rows rarely come alone: where one was, the next page is not decoded in vain before it is split.
-        self._expects_odd_rows = None in rows or not all_readable
-        return read_page(pairs, number, asked, read)
+        self._expects_odd_rows = any(isinstance(row, msgspec.Raw) for row in rows)
+        return read_page(replace(envelope, rows=rows), number, asked, self._mended)
 
-    def _decoded(self, raw: msgspec.Raw) -> PlainRow | None:
-        try:
-            return self._row.decode(raw)
-        except _BROKEN:
-            return None
+    def _decoded(self, raws: Sequence[msgspec.Raw]) -> list[PlainRow | msgspec.Raw]:
+        """Each row; one that does not fit as it came."""
+        rows: list[PlainRow | msgspec.Raw] = []
+        decode = self._row.decode
+        while len(rows) < len(raws):
+            try:
+                for raw in raws[len(rows) :]:
+                    rows.append(decode(raw))  # noqa: PERF401 - what came before an odd row is kept
+            except _BROKEN:
+                rows.append(raws[len(rows)])
+        return rows
 
     def _are_readable(self, rows: Sequence[PlainRow]) -> bool:
         return _REPLACEMENT not in "".join(chain.from_iterable(map(self._ids, rows)))
 
-    def _mended(self, raw: bytes) -> PlainRow:
+    def _mended(self, row: PlainRow | msgspec.Raw) -> PlainRow:
+        if not isinstance(row, msgspec.Raw):
+            return row
         try:
-            value = tolerant_json(raw)
+            value = tolerant_json(bytes(row))
         except ValueError as error:
             raise Unreadable("", f"it is not JSON: {error}") from None
         model, _ = read_model(self._model, value)
