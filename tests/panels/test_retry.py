@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from retry_toolkit.panels.confirmations import confirmation_node
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.proposals import TYPED_ABOVE, Kind, Proposal
 from retry_toolkit.platforms.base import Capabilities
+from retry_toolkit.text import Texts
 from tests.panels.background import WhenTold
 from tests.panels.conftest import MakeDesk, confirm, rest
-from tests.panels.memory import EVERYTHING, MemoryPlatform, make_task
+from tests.panels.memory import EVERYTHING, MemoryPlatform, make_task, words_of
 
 
 def asked(desk: DeskState, kind: Kind) -> Proposal:
@@ -262,6 +264,21 @@ def test_a_whole_retry_counts_its_files(desk: DeskState) -> None:
     assert proposal.plan.totals["input_bytes"] == 1_200_000
     desk.retry.vary(copy_files=False)
     assert asked(desk, "whole").plan.totals["input_bytes"] == 0
+
+
+def test_copies_that_do_not_fit_are_told_before(desk: DeskState) -> None:
+    """How much room there is; a warning where it is too little, and none for links."""
+    desk.retry.propose_whole()
+    proposal = asked(desk, "whole")
+    assert proposal.files is not None
+    for free, copy_files, words in (
+        (5_000_000, True, "Free space there: 5.0 MB."),
+        (1_000, True, "The copies do not fit: only 1.0 kB is free there."),
+        (1_000, False, "Free space there: 1.0 kB."),
+    ):
+        told = replace(proposal, files=replace(proposal.files, free_bytes=free), copy_files=copy_files)
+        assert words in words_of(confirmation_node(Texts("en"), told, {}))
+    assert "Free space" not in words_of(confirmation_node(Texts("en"), proposal, {}))
 
 
 def test_a_whole_retry_stands_on_top(desk: DeskState, platform: MemoryPlatform) -> None:

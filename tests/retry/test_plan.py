@@ -110,10 +110,11 @@ def test_files_decide_what_is_copied(files: list[tuple[str, int | None, bool]], 
             records = tuple(
                 FileRecord(name=name, size_bytes=size, exists=there, method="original") for name, size, there in files
             )
-            return TaskFiles(task_id=task_id, files=records)
+            return TaskFiles(task_id=task_id, files=records, free_bytes=9_000)
 
     plan = plan_retry(WithFiles({"t1": failed_task("t1")}), ["t1"], action="task")
     assert (plan.rows[0].reason, plan.rows[0].input_bytes) == (reason, size)
+    assert plan.rows[0].free_bytes == (None if reason else 9_000)
 
 
 def test_a_selection_is_a_frame_ids_or_a_query() -> None:

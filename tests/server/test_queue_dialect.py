@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -115,11 +116,12 @@ def test_unknown_tasks_are_not_acted_upon(api: httpx.Client, method: str, path: 
 
 
 def test_input_files_are_listed(platform: LivePlatform, api: httpx.Client) -> None:
-    """Name, size, existence and origin of each file, and until when they are kept."""
+    """Name, size, existence and origin of each file, until when they are kept, and the room for copies."""
     task_id = platform.submit("ok", files=INPUTS)
     shown = get(api, f"/api/tasks/{task_id}/files")
     until = platform.task(task_id).retention_until
     assert shown["task_id"] == task_id
+    assert 0 < shown["free_bytes"] <= shutil.disk_usage(platform.settings.home).total
     assert until is not None
     assert shown["retention_until"] == pytest.approx(until.timestamp(), abs=1e-5)
     assert shown["files"] == [

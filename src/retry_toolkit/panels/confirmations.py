@@ -174,6 +174,16 @@ def _typed_count(texts: Texts, count: int) -> Node:
     )
 
 
+def _room(texts: Texts, proposal: Proposal) -> Child:
+    """The free space where copies go; a warning where they would not fit."""
+    free = proposal.files.free_bytes if proposal.files else None
+    if free is None:
+        return None
+    fits = (proposal.plan.totals["input_bytes"] or 0) <= free
+    key = "confirm.free" if fits else "confirm.no_room"
+    return el("p", texts(key, size=texts.size(free)), cls="fd-muted" if fits else "fd-warning")
+
+
 def _whole_parts(texts: Texts, proposal: Proposal) -> list[Child]:
     (row,) = proposal.ready
     files = proposal.files
@@ -203,6 +213,7 @@ def _whole_parts(texts: Texts, proposal: Proposal) -> list[Child]:
     return [
         el("p", texts("confirm.whole_question")),
         el("div", *options, cls="fd-options", role="radiogroup", aria_label=texts("confirm.files")),
+        _room(texts, proposal),
         el(
             "label",
             el("span", texts("confirm.name")),

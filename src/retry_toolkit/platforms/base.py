@@ -149,11 +149,12 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFiles:
-    """The input files of a task, and until when they are kept."""
+    """The input files of a task, until when they are kept, and the free bytes where copies of them would go."""
 
     task_id: str
     files: tuple[FileRecord, ...]
     retention_until: datetime | None = None
+    free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

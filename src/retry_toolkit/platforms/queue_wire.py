@@ -113,12 +113,15 @@ class WireFiles(WireModel):
 
     task_id: Id
     retention_until: Moment = None
+    free_bytes: Count = None
     files: list[WireFile]
 
     def record(self) -> TaskFiles:
         """These files as a record."""
         files = tuple(file.record() for file in self.files)
-        return TaskFiles(task_id=self.task_id, files=files, retention_until=self.retention_until)
+        return TaskFiles(
+            task_id=self.task_id, files=files, retention_until=self.retention_until, free_bytes=self.free_bytes
+        )
 
 
 class WireRetry(WireModel):

@@ -185,7 +185,8 @@ class _Planner:
         missing = sum(file.exists is False for file in files.files) if files else 0
         if missing:
             return replace(row, reason=say("files_missing", count=missing))
-        return replace(row, verdict="ready", input_bytes=_size(files) if self._copy_files else 0)
+        size = _size(files) if self._copy_files else 0
+        return replace(row, verdict="ready", input_bytes=size, free_bytes=files.free_bytes if files else None)
 
     def _known(self, task: TaskRecord, stage: StageRecord | None) -> PlanRow:
         row = PlanRow(

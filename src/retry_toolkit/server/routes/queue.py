@@ -11,6 +11,7 @@ from fastapi import APIRouter, Body, HTTPException, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import StreamingResponse
 
+from retry_toolkit.server.files import free_bytes_of_disk
 from retry_toolkit.server.records import Task, TaskStatus
 from retry_toolkit.server.routes.context import (
     CallOf,
@@ -123,7 +124,8 @@ def delete_task(task_id: TaskId, parts: PartsOf, call: CallOf) -> JsonAnswer:
 )
 def list_files(task: PathTask, parts: PartsOf) -> JsonAnswer:
     """The input files, whether they still exist, and where they come from."""
-    return JsonAnswer(input_files(task, parts.store.files(task.id)))
+    free_bytes = free_bytes_of_disk(parts.settings.home)
+    return JsonAnswer(input_files(task, parts.store.files(task.id), free_bytes=free_bytes))
 
 
 @router.post(

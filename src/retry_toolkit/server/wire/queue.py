@@ -192,6 +192,8 @@ class InputFiles(TypedDict):
     """Task."""
     retention_until: float | None
     """Until when they are kept, in seconds since 1970."""
+    free_bytes: int
+    """Bytes that may still be written to the disk where copies go."""
     files: list[FileEntry]
     """The files by name."""
 
@@ -281,11 +283,12 @@ def stopped(task: Task) -> Stopped:
     return {"task_id": task.id, "status": "CANCELLED", "message": "Task cancelled"}
 
 
-def input_files(task: Task, files: Iterable[InputFile]) -> InputFiles:
-    """The input files of a task."""
+def input_files(task: Task, files: Iterable[InputFile], *, free_bytes: int) -> InputFiles:
+    """The input files of a task, and the room for copies of them."""
     return {
         "task_id": task.id,
         "retention_until": epoch(task.retention_until),
+        "free_bytes": free_bytes,
         "files": [
             {
                 "name": file.name,
