@@ -275,7 +275,22 @@ def test_a_reader_sees_an_interrupted_batch_and_cannot_send(
     assert "Go on" not in shown(newest(desk), can_act=desk.session.can_act)
     desk.batches.go_on(batch.id)
     assert [notice.title_key for notice in desk.session.notices.items] == ["problem.read_only.title"]
-    assert newest(desk).buckets["PLANNED"] == 3
+    for act_on in (desk.batches.pause, desk.batches.cancel):
+        act_on(batch.id)
+        assert desk.session.notices.items[-1].title_key == "block.read_only"
+    assert (newest(desk).state, newest(desk).buckets["PLANNED"]) == (batch.state, 3)
+
+
+def test_a_reader_settles_nothing(desk: DeskState, platform: MemoryPlatform) -> None:
+    """Neither by a word nor by sending it again."""
+    card = unclear(desk, platform)
+    desk.session.can_act = False
+    desk.batches.resolve(card.batch_id, "a", done=True)
+    desk.batches.typed = "a"
+    desk.batches.send_again(card.batch_id, "a")
+    rest(desk)
+    assert newest(desk).buckets["UNKNOWN"] == 1
+    assert len(platform.called("retry_stage")) == 1
 
 
 def test_a_batch_is_held_and_goes_on(make_desk: MakeDesk, platform: MemoryPlatform) -> None:

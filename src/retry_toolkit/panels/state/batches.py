@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from traitlets import HasTraits, Instance, Tuple, Unicode
+from traitlets import HasTraits, Tuple, Unicode
 
 from retry_toolkit.panels.state.proposals import Kind, Proposal
 from retry_toolkit.panels.state.session import Session
@@ -78,11 +78,10 @@ class BatchesState(HasTraits):
     cards = Tuple()
     typed = Unicode()
 
-    _archive = Instance(Archive)
-
     def __init__(self, session: Session, archive: Archive, timing: Timing = TIMING) -> None:
-        super().__init__(_archive=archive)
+        super().__init__()
         self._session = session
+        self._archive = archive
         self._timing = timing
         self._lock = threading.Lock()
         self._batches: dict[str, RetryBatch] = {}
@@ -119,7 +118,8 @@ class BatchesState(HasTraits):
 
     def pause(self, batch_id: str) -> None:
         """Send nothing more until `go_on`."""
-        self._do(batch_id, RetryBatch.pause)
+        if self._may_act():
+            self._do(batch_id, RetryBatch.pause)
 
     def go_on(self, batch_id: str) -> None:
         """Let a paused batch go on, or run here one that nobody runs."""
@@ -131,7 +131,8 @@ class BatchesState(HasTraits):
 
     def cancel(self, batch_id: str) -> None:
         """Send nothing more for good; what was sent is still followed."""
-        self._do(batch_id, RetryBatch.cancel, then=self._follow)
+        if self._may_act():
+            self._do(batch_id, RetryBatch.cancel, then=self._follow)
 
     def check_again(self, batch_id: str) -> None:
         """Read back once more what is unclear."""
@@ -142,6 +143,8 @@ class BatchesState(HasTraits):
 
     def resolve(self, batch_id: str, task_id: str, *, done: bool) -> None:
         """Take the user's word on an unclear item; what was done is followed to its end."""
+        if not self._may_act():
+            return
         outcome: State = "ACCEPTED" if done else "REJECTED"
         note = reasons.say("seen_done" if done else "seen_undone")
         self._do(batch_id, lambda batch: batch.mark_resolved(task_id, outcome, note=note), then=self._follow)
@@ -153,6 +156,8 @@ class BatchesState(HasTraits):
 
     def send_again(self, batch_id: str, task_id: str) -> None:
         """Send an unclear item once more, at the risk of doing it twice: only when its task's id was typed."""
+        if not self._may_act():
+            return
         typed = self.typed.strip()
         if typed != task_id:
             self._session.notices.tell("unclear.mistyped")
@@ -185,6 +190,12 @@ class BatchesState(HasTraits):
         """Leave what runs here, without cancelling; nobody waits for it."""
         for batch in self._batches.values():
             batch.close(timeout=0)
+
+    def _may_act(self) -> bool:
+        """Whether this page may act: a button that is not there can still be fired at the kernel."""
+        if not self._session.can_act:
+            self._session.notices.tell("block.read_only")
+        return self._session.can_act
 
     def _do(
         self, batch_id: str, action: Callable[[RetryBatch], None], then: Callable[[str], None] | None = None
