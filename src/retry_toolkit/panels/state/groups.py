@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -63,24 +64,25 @@ class GroupsState(HasTraits):
         if catalog is not None:
             self._session.start(partial(self._rates, catalog), self._learned, self._not_learned)
 
-    def _regroup(self) -> None:
-        """Group anew; asked for while grouping, once more afterwards."""
+    def _regroup(self, rest_s: float = 0.0) -> None:
+        """Group anew, after a rest; asked for while grouping, once more afterwards."""
         catalog = self._catalog.catalog
         if self._grouping or catalog is None:
             self._again = self._grouping
             return
         self._grouping = True
-        self._session.start(partial(group_failures, catalog.tasks), self._grouped, self._not_grouped)
+        self._session.start(partial(_grouped_after, rest_s, catalog.tasks), self._grouped, self._not_grouped)
         if self._learned_from is None or self._learned_from.loaded_at != catalog.loaded_at:
             self._learned_from = catalog
             self.learn()
 
-    def _grouped(self, groups: pd.DataFrame) -> None:
+    def _grouped(self, found: tuple[pd.DataFrame, float]) -> None:
         self._grouping = False
-        self.groups = groups
+        self.groups, took_s = found
         if self._again:
             self._again = False
-            self._regroup()
+            # While a large batch runs, rows change all the time: most of the kernel's is for the page.
+            self._regroup(rest_s=2 * took_s)
 
     def _not_grouped(self, error: Exception) -> None:
         self._grouping = False
@@ -102,6 +104,13 @@ class GroupsState(HasTraits):
 
     def _not_learned(self, error: Exception) -> None:
         self._session.notices.show_problem(explain(error), topic="groups")
+
+
+def _grouped_after(rest_s: float, tasks: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+    """The groups, and the seconds that they took."""
+    time.sleep(rest_s)
+    began = time.monotonic()
+    return group_failures(tasks), time.monotonic() - began
 
 
 def past_of(rates: pd.DataFrame) -> dict[str, Past]:
