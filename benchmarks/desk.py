@@ -161,7 +161,7 @@ def _history(tasks: int) -> Iterator[str]:
         deadline = time.monotonic() + 30
         while not _answers(port):
             assert time.monotonic() < deadline, "the history does not answer"
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks at a process that starts
         yield f"http://127.0.0.1:{port}/api/v1"
 
 

@@ -16,7 +16,7 @@ from retry_toolkit.frames.load import RejectedRows, load_history, load_tasks
 from retry_toolkit.frames.reading import TaskReading
 from retry_toolkit.frames.snapshot import MANIFEST, open_snapshot
 from retry_toolkit.frames.spool import write_snapshot
-from retry_toolkit.platforms.base import Rejected, TaskQuery, TaskRecord
+from retry_toolkit.platforms.base import EVERY_TASK, Rejected, TaskQuery, TaskRecord
 from tests.frames.records import HOSTILE, RecordedPlatform, stage, task
 
 
@@ -88,7 +88,7 @@ class Breaking(RecordedPlatform):
         super().__init__(tasks)
         self._then = then
 
-    def tasks(self, query: TaskQuery = TaskQuery()) -> Any:  # noqa: B008 - a frozen value
+    def tasks(self, query: TaskQuery = EVERY_TASK) -> Any:
         """Two pages."""
         for number, page in enumerate(super().tasks(query)):
             if number == 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -55,7 +56,7 @@ class GroupsState(HasTraits):
         self._archive = archive
         self._grouping = False
         self._again = False
-        self._learned_from: Catalog | None = None
+        self._learned_of: datetime | None = None
         catalog.observe(lambda _: self._regroup(), names="catalog")
 
     def learn(self) -> None:
@@ -72,8 +73,8 @@ class GroupsState(HasTraits):
             return
         self._grouping = True
         self._session.start(partial(_grouped_after, rest_s, catalog.tasks), self._grouped, self._not_grouped)
-        if self._learned_from is None or self._learned_from.loaded_at != catalog.loaded_at:
-            self._learned_from = catalog
+        if self._learned_of != catalog.loaded_at:
+            self._learned_of = catalog.loaded_at
             self.learn()
 
     def _grouped(self, found: tuple[pd.DataFrame, float]) -> None:
@@ -107,7 +108,7 @@ class GroupsState(HasTraits):
 
 
 def _grouped_after(rest_s: float, tasks: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """The groups, and the seconds that they took."""
+    """The groups, and the seconds that they took; in a thread, which may sleep while the page works."""
     time.sleep(rest_s)
     began = time.monotonic()
     return group_failures(tasks), time.monotonic() - began
