@@ -52,22 +52,38 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """Submitted at a time or later, or before it; a naive time means UTC."""
+class Listed:
+    """A task is one of these."""
 
+    task_ids: tuple[str, ...]
+
+    def mask(self, tasks: pd.DataFrame) -> Mask:
+        """Rows with one of the ids."""
+        return np.asarray(tasks["task_id"].isin(self.task_ids).to_numpy(dtype=np.bool_))
+
+    def code(self, frame: str) -> str:
+        """`isin` of the ids."""
+        return f'{frame}["task_id"].isin({list(self.task_ids)!r})'
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A time is a moment or later, or lies before it; a naive moment means UTC."""
+
+    column: str
     moment: datetime
     side: str
     """`>=` or `<`."""
 
     def mask(self, tasks: pd.DataFrame) -> Mask:
         """Rows on this side of the moment; tasks of unknown time are on neither."""
-        times = tasks["created_at"].to_numpy(dtype="datetime64[us]")
+        times = tasks[self.column].to_numpy(dtype="datetime64[us]")
         bound = np.datetime64(self._utc().replace(tzinfo=None), "us")
         return np.asarray(times >= bound if self.side == ">=" else times < bound)
 
     def code(self, frame: str) -> str:
         """A comparison with a `pd.Timestamp`."""
-        return f'({frame}["created_at"] {self.side} pd.Timestamp({self._utc().isoformat()!r}))'
+        return f'({frame}["{self.column}"] {self.side} pd.Timestamp({self._utc().isoformat()!r}))'
 
     def _utc(self) -> datetime:
         return self.moment.replace(tzinfo=UTC) if self.moment.tzinfo is None else self.moment.astimezone(UTC)

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from retry_toolkit.frames.conditions import Condition, Contains, Created, Mask, OneOf, Positions, Retryable, masked
+from retry_toolkit.frames.conditions import Condition, Contains, Listed, Mask, OneOf, Positions, Retryable, Since, masked
 
 Choice: TypeAlias = str | tuple[str, ...] | None
 """One word, or any of several; None is any at all."""
@@ -47,6 +47,8 @@ class Filters:
         refusal: Why the platform would take no retry.
         since: Submitted then or later; a naive time means UTC.
         until: Submitted before then.
+        ended_since: Ended then or later.
+        task_ids: One of these tasks, in the frame's order.
         retryable_only: The platform would take a retry.
         text: Contained in id, name, owner or error, in any case, as plain text.
     """
@@ -61,6 +63,8 @@ class Filters:
     refusal: Choice = None
     since: datetime | None = None
     until: datetime | None = None
+    ended_since: datetime | None = None
+    task_ids: tuple[str, ...] | None = None
     retryable_only: bool = False
     text: str = ""
 
@@ -89,11 +93,15 @@ class Filters:
             if words is not None:
                 yield OneOf(name, words)
         if self.since is not None:
-            yield Created(self.since, ">=")
+            yield Since("created_at", self.since, ">=")
         if self.until is not None:
-            yield Created(self.until, "<")
+            yield Since("created_at", self.until, "<")
+        if self.ended_since is not None:
+            yield Since("finished_at", self.ended_since, ">=")
         if self.retryable_only:
             yield Retryable()
+        if self.task_ids is not None:
+            yield Listed(self.task_ids)
 
 
 def filter_tasks(tasks: pd.DataFrame, filters: Filters, *, limit: int | None = None) -> pd.DataFrame:
