@@ -10,7 +10,17 @@ from typing import Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from retry_toolkit.frames.conditions import Condition, Contains, Listed, Mask, OneOf, Positions, Retryable, Since, masked
+from retry_toolkit.frames.conditions import (
+    Condition,
+    Contains,
+    Listed,
+    Mask,
+    OneOf,
+    Positions,
+    Retryable,
+    Since,
+    masked,
+)
 
 Choice: TypeAlias = str | tuple[str, ...] | None
 """One word, or any of several; None is any at all."""
