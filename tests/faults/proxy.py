@@ -27,12 +27,13 @@ class FaultProxy:
         upstream: Address of the platform, such as `http://127.0.0.1:8642`.
         schedule: What goes wrong, of the kinds in `ARRIVING`.
         lag_s: Longest time that a late request or a second delivery stays on its way after the client gave up.
+        writes_through: Lets only so many writes through until `open_gate`; those whose client goes meanwhile are lost.
 
     Attributes:
         arrived: Every write that came in whole, in order: what left the client's machine.
     """
 
-    def __init__(self, upstream: str, schedule: Schedule, *, lag_s: float = 0.2) -> None:
+    def __init__(self, upstream: str, schedule: Schedule, *, lag_s: float = 0.2, writes_through: int | None = None) -> None:
         url = httpx.URL(upstream)
         self._upstream = (url.host, url.port or 80)
         self._schedule = schedule
@@ -42,6 +43,8 @@ class FaultProxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy")
         self._under_way: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server
+        self._writes_through = writes_through
+        self._gate = asyncio.Event()
         self.arrived: list[Call] = []
         self.url = ""
 
@@ -59,6 +62,10 @@ class FaultProxy:
     def settle(self) -> None:
         """Return when nothing is on its way any more, in either direction."""
         self._run(self._settled())
+
+    def open_gate(self) -> None:
+        """Let every write through, those that wait first."""
+        self._loop.call_soon_threadsafe(self._gate.set)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(3 * PATIENCE_S)
@@ -91,6 +98,8 @@ class FaultProxy:
         call = await _read_call(reader)
         if call.writes:
             self.arrived.append(call)
+            if not await self._passes(reader):
+                return
         fault = self._schedule.draw(call)
         if fault is None:
             writer.write(_wrapped(await self._ask(call)))
@@ -98,6 +107,16 @@ class FaultProxy:
             await self._break(fault, call, reader, writer)
         if not writer.transport.is_closing():
             await writer.drain()
+
+    async def _passes(self, reader: asyncio.StreamReader) -> bool:
+        """Whether a write goes on: at once, or when the gate is opened while its client still waits."""
+        if self._gate.is_set() or self._writes_through is None or len(self.arrived) <= self._writes_through:
+            return True
+        opened, gone = asyncio.ensure_future(self._gate.wait()), asyncio.ensure_future(reader.read(1))
+        done, left = await asyncio.wait({opened, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in left:
+            waiting.cancel()
+        return opened in done
 
     async def _break(
         self, fault: Fault, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from itertools import count
 
@@ -149,3 +150,26 @@ def test_a_mixed_up_answer_is_a_true_one_about_something_else() -> None:
     assert spoiler.spoil(fault, other).body == b'{"id": "t1"}'
     assert b"stranger" in spoiler.spoil(fault, one).body
     assert CAPABILITIES_PATH not in one.shape
+
+
+def test_a_gate_holds_writes_back(still: StillPlatform) -> None:
+    """The first go through, the next waits until the gate is opened; a write whose client goes meanwhile is lost."""
+    first, second, lost = (task_ids(100)[next(_numbers)] for _ in range(3))
+    patient, hasty = Bounds(connect_s=5.0, silence_s=30.0, tries=1), QUICK
+
+    def retry(task_id: str, bounds: Bounds) -> None:
+        with connected(proxy.url, bounds=bounds) as client:
+            client.retry_stage(task_id, stage_id(task_id), expected_retry_count=0, idempotency_key=f"key-{task_id}")
+
+    with FaultProxy(still.url, Schedule(1, writes=0.0, reads=0.0), writes_through=1) as proxy:
+        retry(first, hasty)
+        with pytest.raises(UnclearOutcome):
+            retry(lost, hasty)
+        waiting = threading.Thread(target=retry, args=(second, patient))
+        waiting.start()
+        wait_until(lambda: len(proxy.arrived) == 3, "the third write to arrive")
+        assert acts_on(still, second) == 0
+        proxy.open_gate()
+        waiting.join()
+        proxy.settle()
+    assert [acts_on(still, task_id) for task_id in (first, second, lost)] == [1, 1, 0]
