@@ -33,7 +33,9 @@ class FaultProxy:
         arrived: Every write that came in whole, in order: what left the client's machine.
     """
 
-    def __init__(self, upstream: str, schedule: Schedule, *, lag_s: float = 0.2, writes_through: int | None = None) -> None:
+    def __init__(
+        self, upstream: str, schedule: Schedule, *, lag_s: float = 0.2, writes_through: int | None = None
+    ) -> None:
         url = httpx.URL(upstream)
         self._upstream = (url.host, url.port or 80)
         self._schedule = schedule
