@@ -73,7 +73,11 @@ def claims_of(tables: Iterable[Any]) -> dict[str, tuple[str, ...]]:
 
 
 def newest_first(tasks: Any) -> Any:
-    """A table of tasks by time, unknown times last: rows shift between pages, so the order of arrival is another."""
+    """A table of tasks by time, unknown times last: rows shift between pages, so the order of arrival is another.
+
+    Its columns are in one piece: pages are small, and a search looks at each piece by itself.
+    """
+    tasks = tasks.combine_chunks()
     ages = pc.negate(tasks.column("created_at").cast(pa.int64())).fill_null(np.iinfo(np.int64).max).to_numpy()
     if not np.any(ages[1:] < ages[:-1]):
         return tasks

@@ -1,11 +1,14 @@
-"""Changing a few rows of a large frame: columns in which nothing changes are shared, and text is never copied."""
+"""Changing a few rows of a large frame: columns in which nothing changes are shared, and text is seldom copied."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 import pandas as pd
 from pandas.api.types import union_categoricals
+
+_PIECES: Final = 64
 
 
 def splice(frame: pd.DataFrame, start: int, stop: int, rows: pd.DataFrame) -> pd.DataFrame:
@@ -19,8 +22,16 @@ def _spliced(column: pd.Series, start: int, stop: int, new: pd.Series) -> pd.Ser
         return column
     if isinstance(column.dtype, pd.CategoricalDtype):
         column, new = _of_one_dtype(column, new)
-    # Concatenating Arrow texts puts chunks side by side.
-    return pd.concat([column.iloc[:start], new, column.iloc[stop:]], ignore_index=True)
+    # Concatenating Arrow texts puts chunks side by side; a search looks at each by itself, so there must not be many.
+    return _in_few_pieces(pd.concat([column.iloc[:start], new, column.iloc[stop:]], ignore_index=True))
+
+
+def _in_few_pieces(column: pd.Series) -> pd.Series:
+    array: Any = column.array
+    chunks: Any = getattr(array, "__arrow_array__", list)()
+    if getattr(chunks, "num_chunks", 1) <= _PIECES:
+        return column
+    return pd.Series(column.dtype.__from_arrow__(chunks.combine_chunks()), name=column.name)  # type: ignore[union-attr]
 
 
 def _plain(column: pd.Series) -> pd.Series:
