@@ -27,8 +27,9 @@ test-long: $(VENV)/.test ## The large storms: hours of kills, races and faults (
 test-mutations: $(VENV)/.test ## Put safety bugs into copies of the source and see that the tests notice each
 	@$(BIN)/python -m tests.mutations
 
-bench: $(VENV)/.test ## Measure every claim against its baseline and write docs/performance.md
+bench: $(VENV)/.bench ## Measure every claim against its baseline and write docs/performance.md
 	@$(BIN)/python -m benchmarks --write
+	@$(BIN)/python -m benchmarks.page --write
 
 lint: $(VENV)/.test ## Ruff, mypy --strict and the import rules
 	@$(BIN)/ruff check .
@@ -51,6 +52,10 @@ $(VENV)/.test: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@echo 'Installing with test tools (once, a minute or two) ...'
 	@$(PIP) --editable '.[server,dashboard,dev]'
 	@touch $@ $(VENV)/.up
+
+$(VENV)/.bench: $(VENV)/.test
+	@$(PIP) --editable '.[server,dashboard,dev,bench]'
+	@touch $@
 
 constraints: ## Write constraints.txt anew from the current environment
 	@$(BIN)/pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt

@@ -87,8 +87,8 @@ def table(few: Waits, many: Waits) -> str:
 def measure(tasks: int) -> Waits:
     """The waits on a history of so many tasks."""
     with tempfile.TemporaryDirectory(prefix="retry-toolkit-bench-") as home, _history(tasks) as url:
-        settings = load_settings(home=Path(home), url=url, dashboard_port=_free_port(), read_only=True)
-        with _process(dashboard_command(settings), dashboard_environment(settings)) as dashboard:
+        settings = load_settings(home=Path(home), url=url, dashboard_port=free_port(), read_only=True)
+        with running(dashboard_command(settings), dashboard_environment(settings)) as dashboard:
             wait_until_ready(settings, dashboard)
             return _in_browser(dashboard_url(settings), tasks, dashboard.pid)
 
@@ -156,18 +156,23 @@ def _median(page: Page, name: str) -> float:
 
 @contextmanager
 def _history(tasks: int) -> Iterator[str]:
-    port = _free_port()
-    with _process([sys.executable, "-m", "benchmarks.history_server", str(port), str(tasks)], dict(os.environ)):
+    port = free_port()
+    with running([sys.executable, "-m", "benchmarks.history_server", str(port), str(tasks)], dict(os.environ)):
         deadline = time.monotonic() + 30
-        while not _answers(port):
+        while not port_answers(port):
             assert time.monotonic() < deadline, "the history does not answer"
             time.sleep(0.05)  # between two looks at a process that starts
         yield f"http://127.0.0.1:{port}/api/v1"
 
 
 @contextmanager
-def _process(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def running(
+    command: list[str], environment: dict[str, str], directory: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process; it and all that it started are gone afterwards."""
+    process = subprocess.Popen(
+        command, env=environment, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield process
     finally:
@@ -178,12 +183,14 @@ def _process(command: list[str], environment: dict[str, str]) -> Iterator[subpro
         process.wait()
 
 
-def _answers(port: int) -> bool:
+def port_answers(port: int) -> bool:
+    """Whether somebody listens at a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
