@@ -23,7 +23,8 @@ from retry_toolkit.platforms.bulk import IN_FLIGHT, Reading
 OVERLAP: Final = timedelta(minutes=10)
 """So much older than the newest known task may one be that was not there yet: clocks differ, and commits take time."""
 
-_OVER: Final = ("succeeded", "cancelled")
+OVER: Final = ("succeeded", "cancelled")
+"""A task in one of these does not change any more."""
 
 
 @describes(TASKS)
@@ -70,11 +71,11 @@ def refresh_tasks(
         for query in (TaskQuery(status="failed"), TaskQuery(since=since))
     ]
     listed = [tasks_of(list(reading.tables())) for reading in readings]
-    open_ids = tasks.loc[~tasks["status"].isin(_OVER), "task_id"]
+    open_ids = tasks.loc[~tasks["status"].isin(OVER), "task_id"]
     asked = open_ids[~open_ids.isin(pd.concat([frame["task_id"] for frame in listed]))].tolist()
     found, rejected = read_each(asked, platform.task, what="tasks", progress=progress)
     rest = tasks[~tasks["task_id"].isin(asked)]
-    merged = _newest_first([rest, *listed, tasks_frame(found)])
+    merged = newest_first([rest, *listed, tasks_frame(found)])
     notes = [reading.notes for reading in readings]
     return Notes(
         rejected=[*(row for note in notes for row in note.rejected), *rejected],
@@ -82,7 +83,7 @@ def refresh_tasks(
     ).on(merged)
 
 
-def _newest_first(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One frame; of tasks that are in several, the row of the last."""
+def newest_first(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One frame of tasks; of those that are in several, the row of the last."""
     once = stack(frames).drop_duplicates("task_id", keep="last")
     return once.sort_values("created_at", ascending=False, kind="stable", na_position="last", ignore_index=True)

@@ -1,189 +1,163 @@
-"""The tasks of the platform as canonical frames: loaded as a whole, mended a row at a time."""
+"""The catalog of the page: loaded as a whole, refreshed for less, mended a row at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
-import numpy as np
-import pandas as pd
 from traitlets import Bool, HasTraits, Instance, Int
 
-from retry_toolkit.analysis.lineage import build_lineage
-from retry_toolkit.frames.build import both_of, claims_of, stages_frame, tasks_frame
-from retry_toolkit.frames.columns import Tables
-from retry_toolkit.frames.conditions import Positions
+from retry_toolkit.errors import LoadStopped
 from retry_toolkit.frames.reading import TaskReading
-from retry_toolkit.frames.splice import splice
+from retry_toolkit.panels.state.catalog_frames import Catalog, make_catalog, replace_rows
 from retry_toolkit.panels.state.problems import Problem, explain
+from retry_toolkit.panels.state.refreshing import refresh_catalog
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.platforms.base import TaskRecord
+from retry_toolkit.platforms.bulk import Reading
+
+__all__ = ["WHOLE_EVERY", "Catalog", "CatalogState", "make_catalog", "replace_rows"]
+
+WHOLE_EVERY: Final = 30
+"""After so many refreshes everything is loaded: a task that was over and then deleted is only missed there."""
 
 
 @dataclass(frozen=True, eq=False)
-class Catalog:
-    """The frames of one load: tasks (newest first), their stages, their lineage (row for row as the tasks).
+class _Loaded:
+    """A catalog, when reading it was begun, and whether everything was read."""
 
-    `claims` are the direct retries that tasks name; `rejected` rows could not be read; `places` are the row numbers of
-    the tasks by their ids.
-    """
-
-    tasks: pd.DataFrame
-    stages: pd.DataFrame
-    lineage: pd.DataFrame
-    loaded_at: datetime
-    claims: Mapping[str, Sequence[str]]
-    places: Mapping[str, int]
-    rejected: int = 0
-
-    def window(self, positions: Positions) -> pd.DataFrame:
-        """These rows of `tasks`, with the `depth` and the `children` of each in its lineage."""
-        rows = self.tasks.iloc[positions]
-        places = self.lineage[["depth", "children"]].iloc[positions]
-        return pd.concat([rows, places], axis="columns")
-
-    def positions(self, task_ids: Iterable[str]) -> list[int]:
-        """Row numbers in `tasks` of the ids that are known, in frame order."""
-        return sorted(self.places[task_id] for task_id in task_ids if task_id in self.places)
-
-    def rows(self, task_ids: Iterable[str]) -> pd.DataFrame:
-        """Rows of `tasks` of the ids that are known, in frame order."""
-        return self.tasks.iloc[self.positions(task_ids)]
-
-    def __contains__(self, task_id: str) -> bool:
-        return task_id in self.places
-
-
-def make_catalog(batches: Sequence[Tables], *, loaded_at: datetime, rejected: int = 0) -> Catalog:
-    """The frames of these batches, read with their stages."""
-    tasks, stages = both_of(batches)
-    claims = claims_of(batch.claims for batch in batches)
-    return Catalog(
-        tasks, stages, build_lineage(tasks, claims), loaded_at, claims, places=_places(tasks), rejected=rejected
-    )
-
-
-def replace_rows(catalog: Catalog, record: TaskRecord) -> Catalog:
-    """`catalog` with the rows of one task as `record` has them now; a task that is new comes in by its time."""
-    row = tasks_frame([record])
-    stages = _with_stages(catalog.stages, record)
-    claims = {**catalog.claims, record.task_id: record.retried_by} if _claims_moved(catalog, record) else catalog.claims
-    at = catalog.places.get(record.task_id)
-    if at is not None and _same(catalog.tasks, at, row, "created_at"):
-        tasks = splice(catalog.tasks, at, at + 1, row)
-        linked = claims is catalog.claims and _same(catalog.tasks, at, row, "parent_id")
-        if linked and _same(catalog.tasks, at, row, "status"):
-            lineage = catalog.lineage
-        else:
-            lineage = _with_outcome(catalog, tasks, at) if linked else build_lineage(tasks, claims)
-        return replace(catalog, tasks=tasks, stages=stages, lineage=lineage, claims=claims)
-    rest = catalog.tasks if at is None else splice(catalog.tasks, at, at + 1, row.iloc[:0])
-    place = _place(rest["created_at"], record.created_at)
-    tasks = splice(rest, place, place, row)
-    lineage = build_lineage(tasks, claims)
-    return replace(catalog, tasks=tasks, stages=stages, lineage=lineage, claims=claims, places=_places(tasks))
-
-
-def _places(tasks: pd.DataFrame) -> dict[str, int]:
-    return {task_id: position for position, task_id in enumerate(tasks["task_id"].tolist())}
-
-
-def _same(tasks: pd.DataFrame, at: int, row: pd.DataFrame, column: str) -> bool:
-    before, now = tasks[column].iloc[at], row[column].iloc[0]
-    return bool(before == now) if pd.notna(before) and pd.notna(now) else bool(pd.isna(before) and pd.isna(now))
-
-
-def _claims_moved(catalog: Catalog, record: TaskRecord) -> bool:
-    return tuple(catalog.claims.get(record.task_id, ())) != record.retried_by
-
-
-def _place(times: pd.Series, moment: datetime | None) -> int:
-    """Where a row of this time goes: in front of those of the same time, unknown times last."""
-    known = int(times.notna().sum())
-    if moment is None:
-        return known
-    ages = -times.iloc[:known].to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return int(np.searchsorted(ages, -pd.Timestamp(moment).as_unit("us").asm8.astype(np.int64), side="left"))
-
-
-def _with_stages(stages: pd.DataFrame, record: TaskRecord) -> pd.DataFrame:
-    """The stages of one task exchanged where they stand, else on top."""
-    found = np.flatnonzero((stages["task_id"] == record.task_id).to_numpy(dtype=np.bool_))
-    start, stop = (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
-    return splice(stages, start, stop, stages_frame([record]))
-
-
-def _with_outcome(catalog: Catalog, tasks: pd.DataFrame, at: int) -> pd.DataFrame:
-    """The lineage where nothing but the status of one task has changed: only the outcome of its own tree can differ."""
-    roots, before = catalog.lineage["root_id"], catalog.lineage["outcome"]
-    members = np.flatnonzero((roots == roots.iloc[at]).to_numpy(dtype=np.bool_))
-    claims = {task_id: catalog.claims.get(task_id, ()) for task_id in tasks["task_id"].iloc[members]}
-    now = build_lineage(tasks.iloc[members], claims)["outcome"].iloc[0]  # all of one tree have the same
-    outcome = before.cat.set_categories(sorted({*before.cat.categories, *([] if pd.isna(now) else [now])}))
-    outcome.iloc[members] = now
-    return catalog.lineage.assign(outcome=outcome)
+    catalog: Catalog
+    at: datetime
+    whole: bool
 
 
 class CatalogState(HasTraits):
-    """Loads the catalog: `loading` with `read` tasks so far, or the `problem` of the last try."""
+    """Loads the catalog: `loading` with `read` tasks so far, or the `problem` of the last try.
+
+    `loaded_at` is the time up to which what is shown is known to be true. A refresh that was asked for quietly shows
+    neither as `loading` nor in a message: whoever looks at the page asked for nothing.
+    """
 
     catalog = Instance(Catalog, allow_none=True)
     problem = Instance(Problem, allow_none=True)
+    loaded_at = Instance(datetime, allow_none=True)
     loading = Bool()
     read = Int()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._again = False
+        self._stop = threading.Event()
+        self._busy = False
+        self._again: Callable[[], None] | None = None
+        self._refreshes = 0
         self._mended: dict[str, TaskRecord] = {}
+        self.on_refreshed: Callable[[], None] = _ignore
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being loaded, quietly or not."""
+        return self._busy
+
+    @property
+    def stale(self) -> bool:
+        """Whether what is shown is older than the last try to read it."""
+        return self.catalog is not None and self.problem is not None
 
     def load(self) -> None:
         """Load everything; asked for while loading, it is loaded once more afterwards."""
-        if self.loading:
-            self._again = True
-            return
-        self.loading, self.read, self.problem = True, 0, None
-        self._session.start(self._fetch, self._loaded, self._failed)
+        self._begin(None, again=self.load)
+
+    def refresh(self) -> None:
+        """Ask for what is new or may have changed; for everything where nothing is known or the last try failed."""
+        self._begin(self._base(), again=self.refresh)
+
+    def refresh_quietly(self) -> None:
+        """The same without a sign of it, and not while something is being loaded."""
+        if not self._busy:
+            self._begin(self._base(), quietly=True)
 
     def mend(self, record: TaskRecord) -> None:
         """Take over the fresh state of one task."""
-        if self.loading:
+        if self._busy:
             # What is being loaded may be older than this record.
             self._mended[record.task_id] = record
         if self.catalog is not None:
             self.catalog = replace_rows(self.catalog, record)
 
-    def _fetch(self) -> Catalog:
+    def close(self) -> None:
+        """End what is being loaded."""
+        self._stop.set()
+
+    def _base(self) -> Catalog | None:
+        """The catalog to begin with; None where everything has to be loaded."""
+        return None if self.problem is not None or self._refreshes >= WHOLE_EVERY else self.catalog
+
+    def _begin(self, base: Catalog | None, *, again: Callable[[], None] | None = None, quietly: bool = False) -> None:
+        if self._busy:
+            # Somebody waits now, also for what was begun quietly.
+            self._again, self.loading = again, True
+            return
+        self._busy, self.read, self.loading = True, 0, not quietly
+        if self.catalog is None:
+            self.problem = None
+        failed = partial(self._failed, quietly=quietly)
+        self._session.start(partial(self._fetch, base), partial(self._loaded, base, quietly=quietly), failed)
+
+    def _fetch(self, base: Catalog | None) -> _Loaded:
         started = datetime.now(UTC)
-        reading = TaskReading(self._session.platform, stages=True)
+        how = Reading(stop=self._stop)
+        if base is not None:
+            platform = self._session.platform
+            found = refresh_catalog(platform, base, loaded_at=started, how=how, told=self._tell)
+            if found is not None:
+                return _Loaded(found, started, whole=False)
+        reading = TaskReading(self._session.platform, stages=True, how=how)
         batches = []
         for batch in reading.tables():
             batches.append(batch)
-            self._session.post(partial(self.set_trait, "read", reading.tasks))
-        return make_catalog(batches, loaded_at=started, rejected=len(reading.notes.rejected))
+            self._tell(reading.tasks)
+        catalog = make_catalog(batches, loaded_at=started, rejected=len(reading.notes.rejected))
+        return _Loaded(catalog, started, whole=True)
 
-    def _loaded(self, catalog: Catalog) -> None:
-        self.loading = False
-        for record in self._mended.values():
-            catalog = replace_rows(catalog, record)
-        self._mended.clear()
+    def _tell(self, count: int) -> None:
+        self._session.post(partial(self.set_trait, "read", count))
+
+    def _loaded(self, base: Catalog | None, found: _Loaded, *, quietly: bool) -> None:
+        self._busy = self.loading = False
+        self._refreshes = 0 if found.whole else self._refreshes + 1
+        mended, self._mended = tuple(self._mended.values()), {}
         self._session.notices.settle("catalog")
-        self.catalog = catalog
-        self._reload_if_asked()
+        self.problem, self.loaded_at = None, found.at
+        if found.catalog is not base:
+            catalog = found.catalog
+            for record in mended:
+                catalog = replace_rows(catalog, record)
+            self.catalog = catalog
+            if quietly:
+                self.on_refreshed()
+        self._go_on()
 
-    def _failed(self, error: Exception) -> None:
-        self.loading = False
+    def _failed(self, error: Exception, *, quietly: bool) -> None:
+        self._busy = self.loading = False
         self._mended.clear()
+        if isinstance(error, LoadStopped):
+            return
         self.problem = explain(error)
-        if self.catalog is not None:
+        if self.catalog is not None and not quietly:
             # The rows of the last load stay: what is wrong must be said beside them.
             self._session.notices.show_problem(self.problem, topic="catalog")
-        self._reload_if_asked()
+        self._go_on()
 
-    def _reload_if_asked(self) -> None:
-        if self._again:
-            self._again = False
-            self.load()
+    def _go_on(self) -> None:
+        again, self._again = self._again, None
+        if again is not None:
+            again()
+
+
+def _ignore() -> None:
+    """Until a listener is set."""

@@ -70,13 +70,14 @@ class DeskState(HasTraits):
     def refresh(self) -> None:
         """Read the lists, the figures, the disk cost, the open task and unfinished batches again."""
         self._disk_is_stale = True
-        self.catalog.load()
+        self.catalog.refresh()
         self.report.reload()
         self.batches.look()
 
     def close(self) -> None:
         """End what runs aside, without cancelling it; the platform belongs to who made it."""
         self.watch.close()
+        self.catalog.close()
         self.batches.close()
         self.session.close()
 
