@@ -8,12 +8,14 @@ from typing import Any
 
 import ipywidgets
 
+from retry_toolkit.panels.aftermath import AftermathView
 from retry_toolkit.panels.disk import DiskView
 from retry_toolkit.panels.figures import FiguresView
 from retry_toolkit.panels.filters import FiltersView
 from retry_toolkit.panels.groups import GroupsView
 from retry_toolkit.panels.header import HeaderView, NoticesView
 from retry_toolkit.panels.operator import OperatorView, connect_operator
+from retry_toolkit.panels.page import PageView
 from retry_toolkit.panels.report import ReportView
 from retry_toolkit.panels.retry import RetryBarView
 from retry_toolkit.panels.state.background import Background, ThreadBackground
@@ -75,7 +77,8 @@ class FailureDesk:
 
     def _build(self) -> Any:
         state = self.state
-        table = ipywidgets.VBox([FiltersView(state).widget, RetryBarView(state).widget, TasksView(state).widget])
+        lists = (FiltersView(state), AftermathView(state), RetryBarView(state), TasksView(state))
+        table = ipywidgets.VBox([view.widget for view in lists])
         table.add_class("fd-card").add_class("fd-list")
         left = ipywidgets.VBox([GroupsView(state).widget, table])
         left.add_class("fd-left")
@@ -84,6 +87,7 @@ class FailureDesk:
         sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
         sheet.add_class("fd-sheet")
         head = (
+            PageView(state).widget,
             HeaderView(state).widget,
             OperatorView(state).widget,
             NoticesView(state).widget,

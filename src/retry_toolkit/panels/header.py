@@ -1,15 +1,16 @@
-"""The top of the page: what this is, which platform, how fresh, in which language; below it the messages."""
+"""The top of the page: what this is, which platform, how fresh and since when not, in which language; then messages."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from retry_toolkit.panels.state.auto import INTERVALS
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.notices import Notice
-from retry_toolkit.panels.view import redraw, speaks, words_node
+from retry_toolkit.panels.view import around, redraw, speaks, words_node
 from retry_toolkit.panels.widgets.fragment import Fragment
-from retry_toolkit.panels.widgets.markup import Node, button, el
-from retry_toolkit.text import LANGUAGES, Texts
+from retry_toolkit.panels.widgets.markup import Child, Node, button, el, moment, select
+from retry_toolkit.text import LANGUAGES, MISSING, Texts
 
 _LANGUAGE_NAMES: Final = {"en": "EN", "zh": "中文"}
 
@@ -26,12 +27,15 @@ class HeaderView:
             self._draw,
             speaks(desk.session),
             (desk.session, ["can_act", "unlocked"]),
-            (desk.catalog, ["catalog", "loading", "read"]),
+            (desk.catalog, ["loaded_at", "loading", "read", "problem"]),
+            (desk.auto, ["interval"]),
         )
 
     def _act(self, action: str, value: str | None) -> None:
         if action == "refresh":
             self._desk.refresh()
+        elif action == "auto" and value is not None and value.isdecimal():
+            self._desk.auto.choose(int(value))
         elif action == "language" and value in LANGUAGES:
             self._desk.session.speak(value)
         elif action == "lock":
@@ -47,7 +51,13 @@ class HeaderView:
         return el(
             "div",
             el("h2", texts("header.title")),
-            el("p", el("span", platform.name, title=platform.origin), self._build_badge(texts), cls="fd-platform"),
+            el(
+                "div",
+                el("span", platform.name, title=platform.origin),
+                self._build_badge(texts),
+                el("span", self._staleness(texts), cls="fd-stale-note", role="status"),
+                cls="fd-platform",
+            ),
             cls="fd-brand",
         )
 
@@ -77,32 +87,59 @@ class HeaderView:
             texts("header.refresh"),
             action="refresh",
             cls="fd-button fd-refresh",
-            disabled=catalog.loading,
             aria_busy=str(catalog.loading).lower(),
         )
         return el(
             "div",
-            el("span", *self._freshness(texts), cls="fd-loaded", role="status"),
+            el("span", el("span", self._progress(texts), role="status"), self._freshness(texts), cls="fd-loaded"),
+            self._build_auto(texts),
             refresh,
             el("div", *languages, cls="fd-segments", role="group", aria_label=texts("header.language")),
             cls="fd-tools",
         )
 
-    def _freshness(self, texts: Texts) -> list[Node]:
+    def _build_auto(self, texts: Texts) -> Node:
+        options = [(str(seconds), texts("header.auto", n=seconds)) for seconds in INTERVALS if seconds]
+        return select(
+            [("0", texts("header.auto_off")), *options],
+            str(self._desk.auto.interval),
+            action="auto",
+            aria_label=texts("header.auto_label"),
+            title=texts("header.auto_why"),
+        )
+
+    def _progress(self, texts: Texts) -> Child:
+        """What is being loaded, while somebody waits for it."""
         catalog = self._desk.catalog
-        if catalog.loading:
-            return [
-                texts("header.loading", n=catalog.read, count=texts.count(catalog.read))
-                if catalog.read
-                else texts("header.starting")
-            ]
-        if catalog.catalog is None:
-            return []
-        return [f"{texts('header.loaded')} ", el("time", datetime=catalog.catalog.loaded_at.isoformat())]
+        if not catalog.loading:
+            return None
+        if not catalog.read:
+            return texts("header.starting")
+        return texts("header.loading", n=catalog.read, count=texts.count(catalog.read))
+
+    def _freshness(self, texts: Texts) -> Child:
+        """Outside of what is announced: it changes every minute."""
+        catalog = self._desk.catalog
+        if catalog.loading or catalog.loaded_at is None:
+            return None
+        return around(texts, "header.loaded", moment(catalog.loaded_at, MISSING, "relative"))
+
+    def _staleness(self, texts: Texts) -> Child:
+        """Since when what is shown may be wrong, and why."""
+        catalog = self._desk.catalog
+        problem = catalog.problem
+        if not catalog.stale or problem is None:
+            return None
+        since = moment(catalog.loaded_at, MISSING, "clock")
+        advice = " ".join(part for part in (texts(problem.advice_key), problem.words) if part)
+        return [
+            el("span", around(texts, "header.stale", since), cls="fd-badge fd-badge-stale"),
+            el("span", texts(problem.title_key), title=advice, cls="fd-stale-why"),
+        ]
 
 
 class NoticesView:
-    """Messages until they are dismissed; errors are announced."""
+    """Messages until they are dismissed; errors are announced at once, the others when there is a pause."""
 
     def __init__(self, desk: DeskState) -> None:
         self._session = desk.session
@@ -116,9 +153,17 @@ class NoticesView:
             self._session.notices.dismiss(int(value))
 
     def _draw(self) -> None:
-        texts = self._session.texts
-        notices = [_notice_node(texts, notice) for notice in self._session.notices.items]
-        self._fragment.show(el("div", *notices, cls="fd-notices", role="alert"), language=texts.language)
+        texts, items = self._session.texts, self._session.notices.items
+        parts = [
+            el(
+                "div",
+                *(_notice_node(texts, notice) for notice in items if notice.level == level),
+                cls="fd-notices",
+                role=role,
+            )
+            for level, role in (("error", "alert"), ("info", "status"))
+        ]
+        self._fragment.show(*parts, language=texts.language)
 
 
 def _notice_node(texts: Texts, notice: Notice) -> Node:

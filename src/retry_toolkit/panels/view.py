@@ -16,6 +16,7 @@ from retry_toolkit.retry import reasons
 from retry_toolkit.text import MISSING, Texts
 
 _LOOKED_AT: Final = 4000
+_HOLE: Final = "\x00"
 
 
 def redraw(draw: Callable[[], None], *watched: tuple[HasTraits, list[str]]) -> None:
@@ -48,6 +49,12 @@ def words_node(texts: Texts, words: str, *, quoted: bool) -> Node | None:
         if words
         else None
     )
+
+
+def around(texts: Texts, key: str, node: Node, *, at: str = "time") -> list[Node]:
+    """A text with a node in the place of its value `at`."""
+    before, after = texts(key, **{at: _HOLE}).split(_HOLE)
+    return [part for part in (before, node, after) if part]
 
 
 def reason_text(texts: Texts, words: str) -> str:

@@ -95,6 +95,11 @@ class BatchesState(HasTraits):
         self.on_new_task: Callable[[str], None] = _ignore
         self.on_end: Callable[[Card], None] = _ignore
 
+    @property
+    def begun_here(self) -> frozenset[str]:
+        """Batches that were begun on this page."""
+        return frozenset(self._kinds)
+
     def of_task(self, task_id: str | None) -> Card | None:
         """The newest card that is about this task alone."""
         return next((card for card in self.cards if card.total == 1 and task_id in card.task_ids), None)

@@ -13,14 +13,14 @@ from traitlets import Bool, HasTraits, Instance, Int
 
 from retry_toolkit.errors import LoadStopped
 from retry_toolkit.frames.reading import TaskReading
-from retry_toolkit.panels.state.catalog_frames import Catalog, make_catalog, replace_rows
+from retry_toolkit.panels.state.catalog_frames import Catalog, make_catalog, replace_rows, same_values
 from retry_toolkit.panels.state.problems import Problem, explain
 from retry_toolkit.panels.state.refreshing import refresh_catalog
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.platforms.base import TaskRecord
 from retry_toolkit.platforms.bulk import Reading
 
-__all__ = ["WHOLE_EVERY", "Catalog", "CatalogState", "make_catalog", "replace_rows"]
+__all__ = ["WHOLE_EVERY", "Catalog", "CatalogState", "make_catalog", "replace_rows", "same_values"]
 
 WHOLE_EVERY: Final = 30
 """After so many refreshes everything is loaded: a task that was over and then deleted is only missed there."""
@@ -56,7 +56,7 @@ class CatalogState(HasTraits):
         self._again: Callable[[], None] | None = None
         self._refreshes = 0
         self._mended: dict[str, TaskRecord] = {}
-        self.on_refreshed: Callable[[], None] = _ignore
+        self.on_refreshed: Callable[[Catalog, Catalog], None] = _ignore
 
     @property
     def busy(self) -> bool:
@@ -132,14 +132,15 @@ class CatalogState(HasTraits):
         self._refreshes = 0 if found.whole else self._refreshes + 1
         mended, self._mended = tuple(self._mended.values()), {}
         self._session.notices.settle("catalog")
-        self.problem, self.loaded_at = None, found.at
+        before, self.problem = self.catalog, None
         if found.catalog is not base:
             catalog = found.catalog
             for record in mended:
                 catalog = replace_rows(catalog, record)
             self.catalog = catalog
-            if quietly:
-                self.on_refreshed()
+            if quietly and before is not None:
+                self.on_refreshed(before, catalog)
+        self.loaded_at = found.at
         self._go_on()
 
     def _failed(self, error: Exception, *, quietly: bool) -> None:
@@ -159,5 +160,5 @@ class CatalogState(HasTraits):
             again()
 
 
-def _ignore() -> None:
+def _ignore(before: Catalog, now: Catalog) -> None:
     """Until a listener is set."""

@@ -81,6 +81,16 @@ def replace_rows(catalog: Catalog, record: TaskRecord) -> Catalog:
     return replace(catalog, tasks=tasks, stages=stages, lineage=lineage, claims=claims, places=places_of(tasks))
 
 
+def same_values(rows: pd.DataFrame, others: pd.DataFrame) -> bool:
+    """Whether two frames of the same columns hold the same, whatever categories their dtypes name besides."""
+    return _plain(rows).equals(_plain(others))
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    words = {name: "str" for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)}
+    return frame.astype(words).reset_index(drop=True)
+
+
 def places_of(tasks: pd.DataFrame) -> dict[str, int]:
     """Row numbers by id."""
     return {task_id: position for position, task_id in enumerate(tasks["task_id"].tolist())}

@@ -7,13 +7,16 @@ from typing import Any
 
 from traitlets import HasTraits, Instance
 
+from retry_toolkit.panels.state.aftermath import AftermathState
+from retry_toolkit.panels.state.auto import AutoRefresh
 from retry_toolkit.panels.state.background import Background
 from retry_toolkit.panels.state.batches import BatchesState, Card
-from retry_toolkit.panels.state.catalog import CatalogState
+from retry_toolkit.panels.state.catalog import Catalog, CatalogState, same_values
 from retry_toolkit.panels.state.disk import DiskState
 from retry_toolkit.panels.state.figures import Figures, count_figures
 from retry_toolkit.panels.state.groups import GroupsState
 from retry_toolkit.panels.state.lineage import LineageState
+from retry_toolkit.panels.state.presence import Presence
 from retry_toolkit.panels.state.report import ReportState
 from retry_toolkit.panels.state.retry import RetryState
 from retry_toolkit.panels.state.session import Operator, Session
@@ -53,12 +56,15 @@ class DeskState(HasTraits):
     ) -> None:
         super().__init__()
         self.session = Session(platform, texts=texts, background=background, operator=operator)
+        self.presence = Presence()
         self.watch = Watch(self.session, pause=pause)
         self.catalog = CatalogState(self.session)
+        self.auto = AutoRefresh(self.catalog.refresh_quietly)
         self.table = TableState(self.catalog)
         self.report = ReportState(self.session, lambda task_id: self.watch.follow((task_id,)))
         archive = archive or Archive()
         self.batches = BatchesState(self.session, archive, timing)
+        self.aftermath = AftermathState(self.batches, self.presence, self.session.notices)
         self.groups = GroupsState(self.session, self.catalog, archive)
         self.retry = RetryState(self.session, self.catalog, self.table, self.report, self.batches)
         self.lineage = LineageState(self.catalog, self.report)
@@ -76,6 +82,7 @@ class DeskState(HasTraits):
 
     def close(self) -> None:
         """End what runs aside, without cancelling it; the platform belongs to who made it."""
+        self.auto.close()
         self.watch.close()
         self.catalog.close()
         self.batches.close()
@@ -83,6 +90,9 @@ class DeskState(HasTraits):
 
     def _bind(self) -> None:
         self.catalog.observe(self._count, names="catalog")
+        self.catalog.observe(self._price, names="loaded_at")
+        self.catalog.on_refreshed = self._keep_up
+        self.presence.observe(self._count, names="arrived")
         self.session.release = self.batches.release
         self.retry.on_begun = self.table.keep
         self.batches.on_records = self._seen
@@ -93,10 +103,20 @@ class DeskState(HasTraits):
     def _count(self, _change: Any) -> None:
         catalog = self.catalog.catalog
         if catalog is not None:
-            self.figures = count_figures(catalog.tasks, catalog.stages, catalog.lineage)
-            if self._disk_is_stale:
-                self._disk_is_stale = False
-                self.disk.load()
+            self.figures = count_figures(catalog.tasks, catalog.stages, catalog.lineage, self.presence.last_visit)
+
+    def _price(self, _change: Any) -> None:
+        if self._disk_is_stale:
+            self._disk_is_stale = False
+            self.disk.load()
+
+    def _keep_up(self, before: Catalog, now: Catalog) -> None:
+        """After a refresh that nobody asked for: read again what it shows to have changed, and nothing else."""
+        opened = () if self.report.task_id is None else (self.report.task_id,)
+        if not same_values(before.rows(opened), now.rows(opened)):
+            self.report.reload()
+        if _linked(before) != _linked(now):
+            self._disk_is_stale = True
 
     def _seen(self, records: Iterable[TaskRecord]) -> None:
         for record in records:
@@ -112,3 +132,8 @@ class DeskState(HasTraits):
             self.disk.load()
         if self.report.task_id in card.task_ids:
             self.report.reload()
+
+
+def _linked(catalog: Catalog) -> frozenset[str]:
+    """Tasks that are retries or were retried."""
+    return frozenset(catalog.lineage.loc[catalog.lineage["tree_size"] > 1, "task_id"])

@@ -23,12 +23,14 @@ class DiskCost:
     """`by_root` is `disk_by_root` with the `name` of each lineage.
 
     `unknown` counts retries whose size no one knows: they are not in `total`. `left_out` tasks were not asked for.
+    `holders` are the tasks that hold the bytes of `total`.
     """
 
     by_root: pd.DataFrame
     total: int
     unknown: int
     left_out: int = 0
+    holders: tuple[str, ...] = ()
 
 
 def describe_roots(by_root: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
@@ -70,9 +72,14 @@ class DiskState(HasTraits):
         members = catalog.lineage[catalog.lineage["tree_size"] > 1]
         asked = members.head(READ_AT_MOST)
         files = read_files(self._session.platform, asked)
-        by_root = describe_roots(disk_by_root(disk_cost(files, asked)), catalog)
+        cost = disk_cost(files, asked)
+        by_root = describe_roots(disk_by_root(cost), catalog)
         return DiskCost(
-            by_root, int(by_root["extra_bytes"].sum()), int(by_root["unknown"].sum()), len(members) - len(asked)
+            by_root,
+            int(by_root["extra_bytes"].sum()),
+            int(by_root["unknown"].sum()),
+            len(members) - len(asked),
+            holders=tuple(cost.loc[cost["extra_bytes"].fillna(0) > 0, "task_id"]),
         )
 
     def _loaded(self, cost: DiskCost) -> None:

@@ -18,7 +18,7 @@ from retry_toolkit.frames.records import RECORDS
 from retry_toolkit.frames.refresh import OVER, OVERLAP, newest_first
 from retry_toolkit.frames.single import read_each
 from retry_toolkit.frames.splice import stack
-from retry_toolkit.panels.state.catalog_frames import Catalog, places_of
+from retry_toolkit.panels.state.catalog_frames import Catalog, places_of, same_values
 from retry_toolkit.platforms.base import Platform, TaskQuery
 from retry_toolkit.platforms.bulk import Batch, Reading
 
@@ -143,15 +143,9 @@ def _unchanged(catalog: Catalog, fresh: _Part) -> bool:
     order = ["task_id", "position", "stage_id"]
     return (
         all(tuple(catalog.claims.get(task_id, ())) == tuple(fresh.claims.get(task_id, ())) for task_id in ids)
-        and _plain(before).equals(_plain(fresh.tasks))
-        and _plain(stages.sort_values(order)).equals(_plain(fresh.stages.sort_values(order)))
+        and same_values(before, fresh.tasks)
+        and same_values(stages.sort_values(order), fresh.stages.sort_values(order))
     )
-
-
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Values, without the categories that only dtypes name."""
-    words = {name: "str" for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)}
-    return frame.astype(words).reset_index(drop=True)
 
 
 def _taken_over(catalog: Catalog, fresh: _Part, gone: frozenset[str], loaded_at: datetime) -> Catalog:

@@ -2,11 +2,11 @@
 // attributes exist, text is only ever text, and updating keeps focus, scrolling and folding where they are.
 
 const TAGS = new Set(
-  ("div span p h2 h3 h4 ul ol li dl dt dd table caption thead tbody tr th td pre code button time details summary strong small section label input q progress").split(" "),
+  ("div span p h2 h3 h4 ul ol li dl dt dd table caption thead tbody tr th td pre code button time details summary strong small section label input q progress select option").split(" "),
 );
 const ATTRIBUTES = new Set(
   ("class id role title tabindex scope colspan type datetime disabled lang for aria-label aria-labelledby aria-describedby aria-current " +
-    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal open " +
+    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal data-form data-chosen open " +
     "name placeholder autocomplete maxlength spellcheck value max").split(" "),
 );
 
@@ -41,10 +41,12 @@ function update(element, attributes, children, language) {
   if (element.localName === "time") {
     const iso = attributes.datetime;
     element.title = exactTime(iso, language);
-    element.textContent = shortTime(iso, language);
+    const text = shownTime(iso, language, attributes["data-form"]);
+    if (element.textContent !== text) element.textContent = text;
     return;
   }
   fill(element, children, language);
+  if (element.localName === "select" && element.value !== attributes["data-chosen"]) element.value = attributes["data-chosen"];
 }
 
 function fill(element, children, language) {
@@ -98,7 +100,9 @@ function render({ model, el }) {
   model.on("change:language", show);
   el.replaceChildren(root);
   show();
+  const letTimesGo = keepTimes(root);
   return () => {
+    letTimesGo();
     model.off("change:nodes", show);
     model.off("change:language", show);
   };

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 Node = str | list[Any]
 """A text, or `[tag, attributes, children]` as it travels."""
@@ -41,9 +41,28 @@ def status(word: str, value: str, *, cls: str = "") -> Node:
     return el("span", word, cls=f"fd-status fd-is-{value} {cls}".rstrip())
 
 
-def moment(time: datetime | None, missing: str) -> Node:
+Form = Literal["short", "relative", "clock"]
+"""An instant with its seconds or day, as how long ago it was (which the browser keeps true), or without seconds."""
+
+
+def moment(time: datetime | None, missing: str, form: Form = "short") -> Node:
     """An instant: local time in the browser, the exact one as its tooltip."""
-    return missing if time is None else el("time", datetime=time.isoformat())
+    return (
+        missing if time is None else el("time", datetime=time.isoformat(), data_form=None if form == "short" else form)
+    )
+
+
+def select(
+    options: Iterable[tuple[str, str]],
+    chosen: str,
+    *,
+    action: str,
+    cls: str = "fd-select",
+    **attributes: str | bool | None,
+) -> Node:
+    """A choice of one of `(value, label)`; sends `action` with the value."""
+    nodes = [el("option", label, value=value) for value, label in options]
+    return el("select", nodes, cls=cls, data_action=action, data_chosen=chosen, **attributes)
 
 
 def button(

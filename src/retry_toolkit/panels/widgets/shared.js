@@ -25,6 +25,47 @@ function shortTime(iso, language) {
   return new Intl.DateTimeFormat(language, { ...year, month: "short", day: "2-digit", ...clock }).format(time);
 }
 
+/** The clock today, the day and the clock otherwise, both without seconds. */
+function clockTime(iso, language) {
+  const time = new Date(iso);
+  if (Number.isNaN(time.valueOf())) return "";
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  if (time.toDateString() !== new Date().toDateString()) return shortTime(iso, language);
+  return new Intl.DateTimeFormat(language, clock).format(time);
+}
+
+// These words change in the browser by themselves, long after Python spoke.
+const AGO = {
+  en: { now: "just now", minute: (n) => `${n} min ago`, hour: (n) => `${n} h ago` },
+  zh: { now: "刚刚", minute: (n) => `${n} 分钟前`, hour: (n) => `${n} 小时前` },
+};
+
+/** How long ago an instant was, up to a day; what is older, or lies ahead, as its short time. */
+function relativeTime(iso, language) {
+  const seconds = (Date.now() - new Date(iso).valueOf()) / 1000;
+  const words = AGO[language] ?? AGO.en;
+  // Two clocks may differ by a little.
+  if (!(seconds > -60 && seconds < 86_400)) return shortTime(iso, language);
+  if (seconds < 60) return words.now;
+  return seconds < 3600 ? words.minute(Math.floor(seconds / 60)) : words.hour(Math.floor(seconds / 3600));
+}
+
+/** The text of an instant in one of its forms: `relative`, `clock`, or short. */
+function shownTime(iso, language, form) {
+  return ({ relative: relativeTime, clock: clockTime }[form] ?? shortTime)(iso, language);
+}
+
+/** Keep relative times below an element true; gives the function that ends it. */
+function keepTimes(root) {
+  const timer = setInterval(() => {
+    for (const time of root.querySelectorAll('time[data-form="relative"]')) {
+      const text = relativeTime(time.dateTime, time.closest("[lang]")?.lang);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  }, 5000);
+  return () => clearInterval(timer);
+}
+
 /** The same instant without doubt: local time with its zone, then UTC. */
 function exactTime(iso, language) {
   const time = new Date(iso);
