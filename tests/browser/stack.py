@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,10 +45,12 @@ def run_platform(settings: Settings) -> Iterator[Ledger]:
 
 
 @contextmanager
-def run_dashboard(settings: Settings, launcher: Launcher | None = None) -> Iterator[str]:
-    """The dashboard as its own process; yields its address."""
+def run_dashboard(
+    settings: Settings, launcher: Launcher | None = None, *, options: Sequence[str] = ()
+) -> Iterator[str]:
+    """The dashboard as its own process, with further options of Voilà; yields its address."""
     environment = dashboard_environment(settings, clean_environment(settings.home))
-    command = dashboard_command(settings, launcher)
+    command = [*dashboard_command(settings, launcher), *options]
     with running(command, environment, log=settings.home / "dashboard.log", ready=lambda: dashboard_answers(settings)):
         yield dashboard_url(settings)
 

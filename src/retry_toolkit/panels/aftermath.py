@@ -47,6 +47,6 @@ class AftermathView:
                     ),
                     texts("unit.comma"),
                 ]
-        words = [texts("aftermath.since"), " ", *parts[:-1], texts("unit.stop")] if parts else []
+        words = [texts("aftermath.since"), *parts[:-1], texts("unit.stop")] if parts else []
         # The element is there before its words: only what changes in it is announced.
         self._fragment.show(el("p", words, cls="fd-aftermath", role="status"), language=texts.language)

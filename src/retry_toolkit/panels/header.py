@@ -118,9 +118,9 @@ class HeaderView:
         return texts("header.loading", n=catalog.read, count=texts.count(catalog.read))
 
     def _freshness(self, texts: Texts) -> Child:
-        """Outside of what is announced: it changes every minute."""
+        """Outside of what is announced: it changes every minute. What is stale says since when in another place."""
         catalog = self._desk.catalog
-        if catalog.loading or catalog.loaded_at is None:
+        if catalog.loading or catalog.stale or catalog.loaded_at is None:
             return None
         return around(texts, "header.loaded", moment(catalog.loaded_at, MISSING, "relative"))
 
