@@ -14,13 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from retry_toolkit import connect
 from retry_toolkit.errors import NotFound, Unavailable
 from retry_toolkit.frames.columns import make_tables
+from retry_toolkit.frames.reading import TaskReading
 from retry_toolkit.frames.records import RECORDS
 from retry_toolkit.panels.state.catalog import WHOLE_EVERY, Catalog, make_catalog
 from retry_toolkit.panels.state.refreshing import READ_AT_MOST, refresh_catalog
 from retry_toolkit.platforms.base import EVERY_TASK, Platform, Status, TaskPage, TaskQuery, TaskRecord
 from retry_toolkit.platforms.bulk import AS_USUAL, Batch
+from tests.live import LivePlatform
 from tests.panels.background import WhenTold
 from tests.panels.conftest import MakeDesk
 from tests.panels.memory import NOW, MemoryPlatform, make_task
@@ -283,3 +286,25 @@ def test_what_a_retry_of_an_old_task_changes_is_known(status: Status) -> None:
     assert refreshed is not None
     assert not refreshed.lineage["conflict"].any()
     assert_same(refreshed, world.catalog())
+
+
+def whole(platform: Platform) -> Catalog:
+    """Everything that a platform has now."""
+    return make_catalog(list(TaskReading(platform, stages=True).tables()), loaded_at=NOW)
+
+
+def test_a_real_platform_is_refreshed(platform: LivePlatform) -> None:
+    """Over the wire: a task that was retried as a whole, one that went on, and one that is new."""
+    old, other = platform.failed().id, platform.failed().id
+    with connect(platform.url) as client:
+        catalog = whole(client)
+        platform.wait(client.retry_task(old).new_task_id, "failed")
+        platform.mend(other)
+        client.retry_stage(other, platform.stage(other, "check").id)
+        platform.wait(other, "completed")
+        platform.failed()
+        refreshed = refresh_catalog(client, catalog, loaded_at=NOW, how=AS_USUAL, told=lambda _count: None)
+        assert refreshed is not None
+        assert refreshed is not catalog
+        assert_same(refreshed, whole(client))
+        assert refresh_catalog(client, refreshed, loaded_at=NOW, how=AS_USUAL, told=lambda _count: None) is refreshed
