@@ -21,11 +21,13 @@ from retry_toolkit.panels.state.presence import EARLIEST, Presence
 from retry_toolkit.panels.widgets.markup import moment, select
 from retry_toolkit.panels.widgets.page import Page
 from retry_toolkit.platforms.base import TaskRecord
+from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.records import Intent, Item
 from retry_toolkit.retry.states import STATES, State
 from tests.panels.background import WhenTold
 from tests.panels.conftest import MakeDesk, confirm
 from tests.panels.memory import NOW, MemoryPlatform, make_task
+from tests.panels.test_batches import interrupted
 from tests.panels.test_views import MakePage, desk_of, fragments, press, text_of, walk, widgets_of
 
 __all__ = ["desk_of"]
@@ -143,6 +145,7 @@ def test_every_figure_shows_exactly_what_it_counts(make_desk: MakeDesk) -> None:
     """As many rows as its number says, whatever was filtered before."""
     retried = make_task("mended", status="succeeded")
     retried = replace(retried, stages=(replace(retried.stages[0], retry_count=1), *retried.stages[1:]))
+    again = tuple(replace(stage, task_id="mended too", stage_id=f"too-{stage.stage}") for stage in retried.stages)
     desk = make_desk(
         MemoryPlatform.of(
             ended(make_task("new"), 5),
@@ -150,7 +153,10 @@ def test_every_figure_shows_exactly_what_it_counts(make_desk: MakeDesk) -> None:
             make_task("no end is known"),
             make_task("limit", retry_count=3),
             make_task("run", status="running"),
+            make_task("third", status="succeeded", parent_id="second", extra={"method": "linked"}),
             make_task("second", status="succeeded", parent_id="parent", extra={"method": "copied"}),
+            replace(retried, task_id="mended too", parent_id="root", stages=again, extra={"method": "linked"}),
+            make_task("root", status="succeeded"),
             make_task("first", status="failed", parent_id="parent", extra={"method": "linked"}),
             make_task("parent"),
             retried,
@@ -173,7 +179,7 @@ def test_every_figure_shows_exactly_what_it_counts(make_desk: MakeDesk) -> None:
         "retryable": {"new", "old", "no end is known", "first", "parent"},
         "at_limit": {"limit"},
         "running": {"run"},
-        "recovered": {"second", "mended"},
+        "recovered": {"third", "mended", "mended too"},
         "disk": {"second"},
     }
     counts = {name: getattr(desk.figures, name) for name in FIGURES if name != "disk"}
@@ -347,9 +353,14 @@ def test_what_was_begun_here_is_told_whatever_was_dismissed(make_desk: MakeDesk,
     assert desk.aftermath.fates == {"recovered": ("a", "b"), "another": ("c",)}
     desk.batches.dismiss(desk.batches.cards[0].batch_id)
     assert desk.aftermath.fates == {"recovered": ("a", "b"), "another": ("c",)}
-    theirs = make_desk(platform)
-    theirs.batches.look()
-    assert theirs.aftermath.fates == {}
+
+
+def test_what_others_began_is_not_told(make_desk: MakeDesk, platform: MemoryPlatform, archive: Archive) -> None:
+    """It stands on the page as a card that somebody may take up."""
+    interrupted(platform, archive)
+    desk = make_desk(platform)
+    assert len(desk.batches.cards) == 1
+    assert desk.aftermath.fates == {}
 
 
 def test_the_tab_tells_who_does_not_look(desk_of: MakePage, platform: MemoryPlatform) -> None:

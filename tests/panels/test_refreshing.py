@@ -142,7 +142,13 @@ def test_nothing_new_is_the_same_catalog() -> None:
         world.submit(status)
     catalog = world.catalog()
     assert world.refreshed(catalog) is catalog
-    world.move("t0001", "failed")
+    task = world.records["t0001"]
+    stages = (replace(task.stages[0], turns=7), *task.stages[1:])
+    world.records["t0001"] = replace(task, stages=stages)
+    refreshed = world.refreshed(catalog)
+    assert refreshed is not None
+    assert_same(refreshed, world.catalog())
+    world.records["t0001"] = replace(task, retried_by=("elsewhere",))
     assert world.refreshed(catalog) is not catalog
 
 

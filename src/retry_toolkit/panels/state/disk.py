@@ -20,17 +20,21 @@ READ_AT_MOST: Final = 1000
 
 @dataclass(frozen=True, eq=False)
 class DiskCost:
-    """`by_root` is `disk_by_root` with the `name` of each lineage.
+    """`disk` is `disk_cost` of the tasks that were asked for, `by_root` is `disk_by_root` with names of lineages.
 
     `unknown` counts retries whose size no one knows: they are not in `total`. `left_out` tasks were not asked for.
-    `holders` are the tasks that hold the bytes of `total`.
     """
 
+    disk: pd.DataFrame
     by_root: pd.DataFrame
     total: int
     unknown: int
     left_out: int = 0
-    holders: tuple[str, ...] = ()
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """The tasks that hold the bytes of `total`."""
+        return tuple(self.disk.loc[self.disk["extra_bytes"].fillna(0) > 0, "task_id"])
 
 
 def describe_roots(by_root: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
@@ -75,11 +79,11 @@ class DiskState(HasTraits):
         cost = disk_cost(files, asked)
         by_root = describe_roots(disk_by_root(cost), catalog)
         return DiskCost(
+            cost,
             by_root,
             int(by_root["extra_bytes"].sum()),
             int(by_root["unknown"].sum()),
             len(members) - len(asked),
-            holders=tuple(cost.loc[cost["extra_bytes"].fillna(0) > 0, "task_id"]),
         )
 
     def _loaded(self, cost: DiskCost) -> None:

@@ -37,7 +37,7 @@ class Presence(HasTraits):
                 self.last_visit, self.arrived = self._moment(left), True
 
     def _moment(self, left: object) -> datetime | None:
-        if isinstance(left, bool) or not isinstance(left, int):
+        if not isinstance(left, int):
             return None
         earliest, latest = EARLIEST.timestamp() * 1000, (self._now() + CLOCKS_DIFFER).timestamp() * 1000
         return datetime.fromtimestamp(left / 1000, UTC) if earliest <= left <= latest else None
