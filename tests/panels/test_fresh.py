@@ -118,7 +118,7 @@ def test_a_beat_while_something_loads_is_left_out(make_desk: MakeDesk) -> None:
 
 
 def test_what_a_refresh_by_itself_brings_moves_nothing_else(make_desk: MakeDesk) -> None:
-    """Selection, page and open task stay; a task that went on is read again, files only for new retries."""
+    """Selection, page and open task stay; what went on is read again, files and attempts only for new retries."""
     platform = MemoryPlatform.of(*(make_task(f"t{number}", minutes_ago=number) for number in range(25)))
     desk = make_desk(platform)
     desk.table.turn_to(1)
@@ -139,6 +139,13 @@ def test_what_a_refresh_by_itself_brings_moves_nothing_else(make_desk: MakeDesk)
     platform.records["t9-again"] = make_task("t9-again", status="pending", parent_id="t9")
     desk.catalog.refresh_quietly()
     assert len(platform.called("files")) == files + 2
+    learned = len(platform.called("attempts"))
+    platform.records["t8"] = make_task("t8", status="succeeded", minutes_ago=8)
+    desk.catalog.refresh_quietly()
+    assert len(platform.called("attempts")) == learned
+    platform.records["t9"] = make_task("t9", retry_count=1, minutes_ago=9)
+    desk.catalog.refresh_quietly()
+    assert platform.called("attempts")[learned:] == [("t9",)]
 
 
 def test_every_figure_shows_exactly_what_it_counts(make_desk: MakeDesk) -> None:
@@ -155,8 +162,8 @@ def test_every_figure_shows_exactly_what_it_counts(make_desk: MakeDesk) -> None:
             make_task("run", status="running"),
             make_task("third", status="succeeded", parent_id="second", extra={"method": "linked"}),
             make_task("second", status="succeeded", parent_id="parent", extra={"method": "copied"}),
-            replace(retried, task_id="mended too", parent_id="root", stages=again, extra={"method": "linked"}),
             make_task("root", status="succeeded"),
+            replace(retried, task_id="mended too", parent_id="root", stages=again, extra={"method": "linked"}),
             make_task("first", status="failed", parent_id="parent", extra={"method": "linked"}),
             make_task("parent"),
             retried,

@@ -225,6 +225,26 @@ def test_a_quiet_refresh_shows_no_sign(make_desk: MakeDesk) -> None:
     assert seen == []
 
 
+def test_who_asks_gets_a_load_of_its_own(make_desk: MakeDesk) -> None:
+    """Also where nothing has changed: what is read besides the list is read again, and not after a quiet refresh."""
+    world = World({})
+    world.submit("failed")
+    desk = make_desk(world)
+    first = desk.catalog.catalog
+    desk.catalog.refresh_quietly()
+    assert desk.catalog.catalog is first
+    desk.refresh()
+    second = desk.catalog.catalog
+    assert first is not None
+    assert second is not None
+    assert second.loaded_at > first.loaded_at
+    world.submit("failed")
+    desk.catalog.refresh_quietly()
+    assert desk.catalog.catalog is not None
+    assert desk.catalog.catalog.loaded_at == second.loaded_at
+    assert (desk.catalog.loaded_at or NOW) > second.loaded_at
+
+
 def test_who_asks_during_a_quiet_refresh_sees_it_and_gets_another(make_desk: MakeDesk) -> None:
     """The button does what it says, whatever runs; a quiet refresh waits for nobody and is left out."""
     background = WhenTold()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -106,14 +106,17 @@ class CatalogState(HasTraits):
         if self.catalog is None:
             self.problem = None
         failed = partial(self._failed, quietly=quietly)
-        self._session.start(partial(self._fetch, base), partial(self._loaded, base, quietly=quietly), failed)
+        self._session.start(
+            partial(self._fetch, base, quietly=quietly), partial(self._loaded, base, quietly=quietly), failed
+        )
 
-    def _fetch(self, base: Catalog | None) -> _Loaded:
+    def _fetch(self, base: Catalog | None, *, quietly: bool) -> _Loaded:
         started = datetime.now(UTC)
         how = Reading(stop=self._stop)
         if base is not None:
-            platform = self._session.platform
-            found = refresh_catalog(platform, base, loaded_at=started, how=how, told=self._tell)
+            # What is learned of each load is dear: what comes in quietly is no load of its own.
+            at = base.loaded_at if quietly else started
+            found = refresh_catalog(self._session.platform, base, loaded_at=at, how=how, told=self._tell)
             if found is not None:
                 return _Loaded(found, started, whole=False)
         reading = TaskReading(self._session.platform, stages=True, how=how)
@@ -140,6 +143,8 @@ class CatalogState(HasTraits):
             self.catalog = catalog
             if quietly and before is not None:
                 self.on_refreshed(before, catalog)
+        elif not quietly and before is not None:
+            self.catalog = replace(before, loaded_at=found.at)
         self.loaded_at = found.at
         self._go_on()
 

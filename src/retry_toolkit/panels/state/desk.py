@@ -117,6 +117,8 @@ class DeskState(HasTraits):
             self.report.reload()
         if _linked(before) != _linked(now):
             self._disk_is_stale = True
+        if _retries(before) != _retries(now):
+            self.groups.learn()
 
     def _seen(self, records: Iterable[TaskRecord]) -> None:
         for record in records:
@@ -137,3 +139,11 @@ class DeskState(HasTraits):
 def _linked(catalog: Catalog) -> frozenset[str]:
     """Tasks that are retries or were retried."""
     return frozenset(catalog.lineage.loc[catalog.lineage["tree_size"] > 1, "task_id"])
+
+
+def _retries(catalog: Catalog) -> frozenset[tuple[str, str, int, str]]:
+    """How often which stages were retried, and how they stand."""
+    retried = catalog.stages[catalog.stages["retry_count"].fillna(0) > 0]
+    return frozenset(
+        zip(*(retried[name].tolist() for name in ("task_id", "stage", "retry_count", "status")), strict=True)
+    )
