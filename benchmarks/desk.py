@@ -129,7 +129,9 @@ def _turn(page: Page, number: int) -> None:
 
 
 def _reset(page: Page) -> None:
-    page.get_by_role("button", name="Reset filters").click()
+    reset = page.get_by_role("button", name="Reset filters")
+    if reset.count():
+        reset.click()
     page.wait_for_timeout(1_500)
 
 

@@ -152,7 +152,7 @@ def test_time_passes_on_the_page_by_itself(dashboard: str, ledger: Ledger, profi
     loaded = page.get_by_text("Loaded", exact=False).filter(has=page.get_by_role("time"))
     expect(loaded).to_have_text("Loaded just now")
     page.clock.fast_forward("02:30")
-    expect(loaded).to_have_text("Loaded 2 min ago")
+    expect(loaded).to_have_text("Loaded 2 min. ago")
     expect(loaded.get_by_role("time")).to_have_attribute("title", re.compile(r"\d\d:\d\d:\d\d UTC$"))
 
 

@@ -27,7 +27,7 @@ TASKS = tasks_frame(
 
 def ids(filters: Filters, sort: Sort) -> list[str]:
     """Ids that match, in order."""
-    positions = ordered(TASKS, matching(TASKS, filters), sort)
+    positions = ordered(TASKS, matching(TASKS, filters), (sort,))
     return [str(task_id) for task_id in TASKS["task_id"].iloc[positions]]
 
 
@@ -60,7 +60,7 @@ def test_any_column_is_ordered_as_python_would(names: list[str | None], descendi
     expected = sorted(known, key=lambda place: str(names[place]).lower(), reverse=descending)
     expected += [place for place, name in enumerate(names) if name is None]
     for column in (tasks, tasks.astype("category")):
-        assert ordered(column, np.ones(len(names), dtype=np.bool_), Sort("name", descending)).tolist() == expected
+        assert ordered(column, np.ones(len(names), dtype=np.bool_), (Sort("name", descending),)).tolist() == expected
 
 
 def test_only_what_occurs_is_offered() -> None:

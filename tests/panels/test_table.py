@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.query import FAILED_ONLY, Sort
+from retry_toolkit.panels.state.query import FAILED_ONLY, NEWEST_FIRST, Sort
 from tests.panels.conftest import MakeDesk
 from tests.panels.memory import MemoryPlatform, make_task
 
@@ -121,13 +121,13 @@ def test_all_that_match_are_selected(make_desk: MakeDesk) -> None:
 def test_sorting_again_turns_the_order_round(make_desk: MakeDesk) -> None:
     """Names begin with A, times with the newest."""
     desk = make_desk(platform_of(12))
-    assert desk.table.sort == Sort("created_at", descending=True)
+    assert desk.table.sort == (Sort("created_at", descending=True),)
     desk.table.sort_by("created_at")
     assert shown(desk)[0] == "t11"
     desk.table.sort_by("name")
-    assert desk.table.sort == Sort("name", descending=False)
+    assert desk.table.sort == (Sort("name", descending=False),)
     desk.table.sort_by("duration_s")
-    assert desk.table.sort == Sort("duration_s", descending=True)
+    assert desk.table.sort == (Sort("duration_s", descending=True),)
 
 
 def test_reset_goes_back_to_all_failed_tasks(make_desk: MakeDesk) -> None:
@@ -137,7 +137,7 @@ def test_reset_goes_back_to_all_failed_tasks(make_desk: MakeDesk) -> None:
     desk.table.filter(text="t2", status=None)
     desk.table.sort_by("name")
     desk.table.reset()
-    assert (desk.table.filters, desk.table.sort, desk.table.page) == (FAILED_ONLY, Sort(), 0)
+    assert (desk.table.filters, desk.table.sort, desk.table.page) == (FAILED_ONLY, NEWEST_FIRST, 0)
     assert desk.table.selected == {"t07"}
 
 

@@ -14,6 +14,7 @@ from retry_toolkit.errors import Unavailable, Unreachable
 from retry_toolkit.panels import FailureDesk
 from retry_toolkit.panels.opening import OpeningDesk
 from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.panels.widgets.filters import FilterBar
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import el
 from retry_toolkit.panels.widgets.token import TokenField
@@ -214,17 +215,19 @@ def test_figures_filter_the_list(desk: FailureDesk) -> None:
 
 def test_inputs_and_filters_follow_each_other(desk: FailureDesk) -> None:
     """In both directions, without echo."""
-    inputs = {widget.description: widget for widget in widgets_of(desk.widget) if getattr(widget, "description", "")}
-    inputs["Status"].value = ""
-    inputs["Search"].value = "sales"
-    inputs["Retryable only"].value = True
+    (bar,) = [widget for widget in widgets_of(desk.widget) if isinstance(widget, FilterBar)]
+    for serial, (name, value) in enumerate([("status", ""), ("text", "sales"), ("retryable_only", True)], start=1):
+        bar._handle_custom_msg({"name": name, "value": value, "serial": serial}, [])
+        assert bar.bar["heard"] == serial
     filters = desk.state.table.filters
     assert (filters.status, filters.text, filters.retryable_only) == (None, "sales", True)
     desk.state.table.reset()
-    assert (inputs["Status"].value, inputs["Search"].value, inputs["Retryable only"].value) == ("failed", "", False)
+    status = bar.bar["fields"][0]
+    assert (status["value"], bar.bar["text"], bar.bar["retryable_only"]) == ("=failed", "", False)
     desk.state.session.speak("zh")
-    assert inputs["Status"].description == "状态"
-    assert ("失败", "failed") in inputs["Status"].options
+    status = bar.bar["fields"][0]
+    assert status["label"] == "状态"
+    assert ["=failed", "失败（1）"] in status["options"]
 
 
 def test_a_read_only_page_says_so_and_closes_its_buttons(desk_of: MakePage, platform: MemoryPlatform) -> None:

@@ -100,9 +100,9 @@ def test_messages_of_the_browser_reach_the_state(make_desk: MakeDesk) -> None:
     assert desk.table.page_size == 20
     say(type="select_page")
     say(type="sort", column="name")
-    assert desk.table.sort.column == "name"
+    assert desk.table.sort[0].column == "name"
     say(type="sort", column="__class__")
-    assert desk.table.sort.column == "name"
+    assert desk.table.sort[0].column == "name"
     say(type="open", id="t5")
     assert desk.report.task_id == "t5"
     desk.table.filter(text="x")

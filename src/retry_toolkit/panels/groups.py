@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import ipywidgets
@@ -19,7 +20,7 @@ SHOWN: Final = 5
 SHOWN_AT_MOST: Final = 100
 _LONGEST: Final = 140
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_COLUMNS: Final = ("count", "cause", "stages", "trend", "last_seen", "worth")
+_COLUMNS: Final = ("count", "cause", "stages", "trend", "first_seen", "last_seen", "worth")
 
 
 class GroupsView:
@@ -76,22 +77,29 @@ def _row(texts: Texts, row: Mapping[Any, Any], past: Mapping[str, Past] | None, 
     example = one_line(None if pd.isna(row["example"]) else str(row["example"]), _LONGEST)
     name: Child = texts("confirm.no_error")
     if cause is not None:
-        pressed = "true" if cause == chosen else "false"
         name = button(
-            clipped(cause, _LONGEST), action="cause", value=cause, cls="fd-link fd-cause", aria_pressed=pressed
+            clipped(cause, _LONGEST),
+            action="cause",
+            value=cause,
+            cls="fd-link fd-cause",
+            aria_pressed="true" if cause == chosen else "false",
+            title=texts("groups.example", error=example) if example and example != cause else None,
         )
-    last = row["last_seen"]
     return el(
         "tr",
         el("td", texts.count(int(row["count"])), cls="fd-at-count"),
-        el("td", name, el("span", example, cls="fd-muted fd-example") if example != cause else None, cls="fd-at-cause"),
+        el("td", name, cls="fd-at-cause"),
         el("td", texts.join(str(stage) for stage in row["stages"][:2]) or MISSING, cls="fd-at-stages"),
         el("td", *_trend(texts, row), cls="fd-at-trend"),
-        el("td", moment(None if pd.isna(last) else last, MISSING), cls="fd-at-last_seen"),
+        *(el("td", moment(_known(row[seen]), MISSING), cls=f"fd-at-{seen}") for seen in ("first_seen", "last_seen")),
         el("td", *worth_parts(texts, past.get(cause or "") if past is not None else None), cls="fd-at-worth"),
         cls="fd-chosen" if cause is not None and cause == chosen else None,
         data_key=cause or "no error",
     )
+
+
+def _known(time: Any) -> datetime | None:
+    return None if pd.isna(time) else time
 
 
 def _trend(texts: Texts, row: Mapping[Any, Any]) -> Sequence[Child]:

@@ -44,14 +44,16 @@ class RetryBarView:
             self._desk.report.open(value)
         elif action == "confirm" and value is not None:
             self._retry.confirm(value)
+        elif action == "select_matching":
+            self._table.select_matching(int(value) if value else None)
         elif action == "typed":
             self._retry.vary(typed=value or "")
         elif action == "careful":
             self._retry.vary(careful=value == "true")
         else:
             {
-                "select_matching": self._table.select_matching,
                 "clear": self._table.clear,
+                "undo": self._table.undo,
                 "propose": self._retry.propose_batch,
                 "cancel": self._retry.revoke,
             }[action]()
@@ -94,9 +96,17 @@ class RetryBarView:
         if hidden:
             words.append(el("span", texts("selection.hidden", n=hidden, count=texts.count(hidden)), cls="fd-muted"))
         if total and selected - hidden < total:
-            words.append(button(texts("selection.all", n=total, count=texts.count(total)), action="select_matching"))
+            words.append(
+                button(
+                    texts("selection.all", n=total, count=texts.count(total)),
+                    action="select_matching",
+                    value=str(total),
+                )
+            )
         if selected:
             words.append(button(texts("selection.clear"), action="clear"))
+        if self._table.can_undo:
+            words.append(button(texts("selection.undo"), action="undo"))
         block = self._retry.batch_block()
         busy = self._retry.starting or self._retry.preparing == "batch"
         label = texts("retry.batch", n=selected, count=texts.count(selected)) if selected else texts("retry.batch_none")

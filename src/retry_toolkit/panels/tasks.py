@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
+from retry_toolkit.panels.state.columns import COLUMNS, DEFAULT
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.query import FAILED_ONLY
+from retry_toolkit.panels.state.query import FAILED_ONLY, Sort
 from retry_toolkit.panels.state.table import PAGE_SIZES, Window
 from retry_toolkit.panels.view import clipped, iso, one_line, redraw, retries_text, speaks
 from retry_toolkit.panels.widgets.table import TaskTable
 from retry_toolkit.text import MISSING, Texts
 
-COLUMNS: Final = (
-    "status",
-    "name",
-    "failed_stage",
-    "failure_category",
-    "error",
-    "retry_count",
-    "created_at",
-    "duration_s",
-    "owner",
-)
 _LONGEST: Final = {"name": 80, "error": 120, "id": 64, "word": 40}
+_FAMILIES: Final = {"failure_category": "category", "refusal": "refusal"}
+_AMOUNTS: Final[Mapping[str, Callable[[Texts, Any], str | None]]] = {
+    "created_at": lambda _texts, value: iso(value),
+    "finished_at": lambda _texts, value: iso(value),
+    "duration_s": lambda texts, value: texts.duration(value),
+    "stage_count": lambda texts, value: texts.count(value),
+    "tokens": lambda texts, value: texts.count(value),
+    "cost": lambda _texts, value: MISSING if value is None else f"{value:,.2f}",
+}
+_COPIED_AT_MOST: Final = 100_000
+_FIXED_LABELS: Final = (
+    "sort",
+    "sorted",
+    "select",
+    "select_page",
+    "copy_id",
+    "copy_error",
+    "copied_row",
+    "columns",
+    "columns_hint",
+    "columns_reset",
+    "move_hint",
+    "times_ago",
+    "pages",
+    "page_size",
+    "previous",
+    "next",
+)
 
 
 class TasksView:
@@ -47,10 +65,14 @@ class TasksView:
 
     def _act(self, message: Mapping[str, Any]) -> None:
         table, kind, task_id = self._table, message["type"], message.get("id")
-        if isinstance(task_id, str):
-            {"open": self._desk.report.open, "toggle": table.toggle, "range": table.extend}[kind](task_id)
+        if kind == "range" and isinstance(task_id, str):
+            table.extend(task_id, start=message.get("start"))
+        elif isinstance(task_id, str):
+            {"open": self._desk.report.open, "toggle": table.toggle, "copy_error": self._copy_error}[kind](task_id)
         elif kind == "sort" and message.get("column") in COLUMNS:
-            table.sort_by(message["column"])
+            table.sort_by(message["column"], more=message.get("more") is True)
+        elif kind == "columns":
+            table.choose_columns(message["columns"])
         elif kind == "page":
             table.turn_to(int(message["page"]))
         elif kind == "page_size":
@@ -58,11 +80,18 @@ class TasksView:
         else:
             {"select_page": table.toggle_page, "reset": table.reset, "reload": self._desk.refresh}[kind]()
 
+    def _copy_error(self, task_id: str) -> None:
+        catalog = self._desk.catalog.catalog
+        errors = [] if catalog is None else catalog.rows((task_id,))["error"].dropna().tolist()
+        if errors:
+            self.widget.copy(errors[0][:_COPIED_AT_MOST])
+
     def _draw(self) -> None:
         self.widget.window = window_message(
             self._session.texts,
             self._table.window,
-            sort=(self._table.sort.column, self._table.sort.descending),
+            columns=self._table.columns,
+            sorts=self._table.sort,
             page_size=self._table.page_size,
             selected=self._table.selected,
             pinned=self._table.pinned,
@@ -109,7 +138,8 @@ def window_message(
     texts: Texts,
     window: Window | None,
     *,
-    sort: tuple[str, bool],
+    columns: Sequence[str],
+    sorts: Sequence[Sort],
     page_size: int,
     selected: frozenset[str],
     pinned: tuple[str, ...],
@@ -123,6 +153,7 @@ def window_message(
         _row(
             texts,
             row,
+            columns,
             index=shown.first + offset + 2,
             selected=row["task_id"] in selected,
             pinned=row["task_id"] in pinned,
@@ -131,9 +162,11 @@ def window_message(
     ]
     return {
         "language": texts.language,
-        "columns": [{"key": key, "label": texts(f"table.{key}")} for key in COLUMNS],
+        "columns": _named(texts, columns),
+        "all_columns": _named(texts, COLUMNS),
+        "usual_columns": list(DEFAULT),
         "rows": rows,
-        "sort": {"column": sort[0], "descending": sort[1]},
+        "sorts": [{"column": sort.column, "descending": sort.descending} for sort in sorts],
         "page": shown.page,
         "pages": shown.pages,
         "page_size": page_size,
@@ -147,10 +180,13 @@ def window_message(
     }
 
 
+def _named(texts: Texts, columns: Sequence[str]) -> list[dict[str, str]]:
+    return [{"key": key, "label": texts(f"table.{key}")} for key in columns]
+
+
 def _labels(texts: Texts, window: Window, rows: int) -> dict[str, str]:
-    # Of `select` the browser gets the template: a name is not sent twice.
-    fixed = ("sort", "select", "select_page", "copy_id", "pages", "page_size", "previous", "next")
-    return {key: texts(f"table.{key}") for key in fixed} | {
+    # Of `select` and `sorted` the browser gets the template: a name is not sent twice.
+    return {key: texts(f"table.{key}") for key in _FIXED_LABELS} | {
         "table": texts("table.label"),
         "page": texts("table.page", page=window.page + 1, pages=window.pages),
         "range": texts(
@@ -164,11 +200,11 @@ def _labels(texts: Texts, window: Window, rows: int) -> dict[str, str]:
     }
 
 
-def _row(texts: Texts, row: Mapping[Any, Any], *, index: int, selected: bool, pinned: bool) -> dict[str, Any]:
+def _row(
+    texts: Texts, row: Mapping[Any, Any], columns: Sequence[str], *, index: int, selected: bool, pinned: bool
+) -> dict[str, Any]:
     known = {key: None if pd.isna(value) else value for key, value in row.items()}
-    name = clipped(str(known["name"] or known["task_id"]), _LONGEST["name"])
-    created = known["created_at"]
-    return {
+    always = {
         "id": known["task_id"],
         "index": index,
         "selected": selected,
@@ -176,16 +212,24 @@ def _row(texts: Texts, row: Mapping[Any, Any], *, index: int, selected: bool, pi
         "status": known["status"],
         "status_word": texts.word("status", known["status"]),
         "native_status": clipped(known["native_status"] or "", _LONGEST["word"]),
-        "name": name,
+        "name": clipped(str(known["name"] or known["task_id"]), _LONGEST["name"]),
         "notes": _notes(texts, known),
-        "failed_stage": clipped(known["failed_stage"] or MISSING, _LONGEST["word"]),
-        "failure_category": clipped(texts.word("category", known["failure_category"]), _LONGEST["word"]),
-        "error": one_line(known["error"], _LONGEST["error"]),
-        "retry_count": retries_text(texts, known["retry_count"], known["retry_limit"]),
-        "created_at": iso(created),
-        "duration_s": texts.duration(known["duration_s"]),
-        "owner": clipped(known["owner"] or MISSING, _LONGEST["word"]),
     }
+    return always | {column: _cell(texts, column, known) for column in columns if column not in always}
+
+
+def _cell(texts: Texts, column: str, row: Mapping[Any, Any]) -> str | None:
+    """A cell as words, a time as it travels."""
+    value = row[column]
+    if column == "error":
+        return one_line(value, _LONGEST["error"])
+    if column == "retry_count":
+        return retries_text(texts, value, row["retry_limit"])
+    if column in _FAMILIES:
+        return clipped(texts.word(_FAMILIES[column], value), _LONGEST["word"])
+    if column in _AMOUNTS:
+        return _AMOUNTS[column](texts, value)
+    return clipped(value or MISSING, _LONGEST["id" if column == "parent_id" else "word"])
 
 
 def _notes(texts: Texts, row: Mapping[Any, Any]) -> list[list[str]]:

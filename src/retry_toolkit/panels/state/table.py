@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
-from traitlets import HasTraits, Instance, Int
+from traitlets import HasTraits, Instance, Int, Tuple, Unicode
 
-from retry_toolkit.frames.conditions import Positions
+from retry_toolkit.frames.conditions import Positions, masked
 from retry_toolkit.frames.filters import Filters, matching
 from retry_toolkit.panels.state.catalog import Catalog, CatalogState
-from retry_toolkit.panels.state.query import FAILED_ONLY, Sort, ordered
+from retry_toolkit.panels.state.columns import DEFAULT, chosen_columns
+from retry_toolkit.panels.state.query import (
+    FAILED_ONLY,
+    NEWEST_FIRST,
+    SPANS,
+    Sort,
+    View,
+    code_of,
+    counted,
+    ordered,
+    sorted_by,
+    start_of,
+    then_by,
+)
 
 PAGE_SIZES: Final = (10, 20, 40)
-# Columns whose first click shows the largest or newest first.
-_DESCENDING_FIRST: Final = frozenset({"created_at", "duration_s", "retry_count"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +51,10 @@ class TableState(HasTraits):
     """
 
     filters = Instance(Filters)
-    sort = Instance(Sort, args=())
+    span = Unicode()
+    """Name of the last hours or days that are shown (`SPANS`); the filter `since` follows it at each load."""
+    sort: tuple[Sort, ...] = Tuple(NEWEST_FIRST)  # type: ignore[assignment]  # a trait gives its value
+    columns: tuple[str, ...] = Tuple(DEFAULT)  # type: ignore[assignment]
     page = Int()
     page_size = Int(PAGE_SIZES[0])
     selected = Instance(frozenset, args=())
@@ -53,8 +68,16 @@ class TableState(HasTraits):
         self._anchor: str | None = None
         self.pinned: tuple[str, ...] = ()
         self.kept: frozenset[str] = frozenset()
-        catalog.observe(lambda _: self._arrange(), names="catalog")
-        self.observe(lambda _: self._show(), names=["page", "page_size", "selected"])
+        self._counts: dict[str, dict[str, int]] = {}
+        self._undoable: tuple[frozenset[str], frozenset[str]] | None = None
+        self._looked_up: tuple[frozenset[str], Catalog, Positions] | None = None
+        catalog.observe(lambda _: self._loaded(), names="catalog")
+        self.observe(lambda _: self._show(), names=["page", "page_size", "selected", "columns"])
+
+    @property
+    def view(self) -> View:
+        """What makes the table show what it shows, as a value."""
+        return View(self.filters, self.span, self.sort)
 
     @property
     def matching_ids(self) -> frozenset[str]:
@@ -69,25 +92,68 @@ class TableState(HasTraits):
         catalog = self._catalog.catalog
         if not self.selected or catalog is None:
             return len(self.selected)
-        return len(self.selected) - int(np.isin(catalog.positions(self.selected), self._order).sum())
+        shown = np.zeros(len(catalog.tasks), dtype=np.bool_)
+        shown[self._order] = True
+        return len(self.selected) - int(np.count_nonzero(shown[self._selected_positions(catalog)]))
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the last change of the selection was one of many tasks, and can be taken back."""
+        return self._undoable is not None and self._undoable[1] is self.selected
+
+    def counts(self, column: str) -> dict[str, int] | None:
+        """How many tasks each value of a category column would leave under the other filters.
+
+        None where that would need another search: through the text, or for many ids.
+        """
+        catalog, filters = self._catalog.catalog, self.filters
+        if catalog is None:
+            return None
+        if column not in self._counts:
+            if getattr(filters, column) is None:
+                self._counts[column] = counted(catalog.tasks, column, self._order)
+            elif filters.search is not None or filters.task_ids is not None:
+                return None
+            else:
+                others: Filters = replace(filters, **dict[str, Any]({column: None}))
+                rows = np.flatnonzero(masked(catalog.tasks, others.conditions))
+                self._counts[column] = counted(catalog.tasks, column, rows)
+        return self._counts[column]
+
+    def code(self, frame: str = "tasks") -> str:
+        """The pandas code that gives what the table shows, in its order."""
+        return code_of(self.filters, self.sort, frame)
 
     def filter(self, **changes: Any) -> None:
         """Change some filters; the selection stays."""
-        filters = replace(self.filters, **changes)
-        if filters != self.filters:
-            self.filters, self.pinned, self.kept = filters, (), frozenset()
-            self._arrange(page=0)
+        span = "" if {"since", "until"} & changes.keys() else self.span
+        self._let_through(replace(self.filters, **changes), span)
+
+    def show_last(self, span: str) -> None:
+        """Show what was submitted within one of the `SPANS`; any other word shows all times."""
+        known = span if span in SPANS else ""
+        since = start_of(known, datetime.now(UTC)) if known else None
+        self._let_through(replace(self.filters, since=since, until=None), known)
+
+    def show(self, view: View) -> None:
+        """Filter and sort as `view` says."""
+        since = start_of(view.span, datetime.now(UTC)) if view.span else view.filters.since
+        self.sort, self.pinned, self.kept = view.sort, (), frozenset()
+        self.span, self.filters = view.span, replace(view.filters, since=since)
+        self._arrange(page=0)
 
     def reset(self) -> None:
         """Back to all failed tasks, newest first."""
-        self.filters, self.sort, self.pinned, self.kept = FAILED_ONLY, Sort(), (), frozenset()
+        self.show(View())
+
+    def sort_by(self, column: str, *, more: bool = False) -> None:
+        """Sort by a column, again turns the order round; `more` leaves the other columns in front of it."""
+        self.sort = then_by(self.sort, column) if more else sorted_by(self.sort, column)
         self._arrange(page=0)
 
-    def sort_by(self, column: str) -> None:
-        """Sort by a column; again turns the order round."""
-        same = column == self.sort.column
-        self.sort = Sort(column, not self.sort.descending if same else column in _DESCENDING_FIRST)
-        self._arrange(page=0)
+    def choose_columns(self, asked: Iterable[Any]) -> None:
+        """Show these columns in this order, as far as there are such."""
+        self.columns = chosen_columns(asked)
 
     def turn_to(self, page: int) -> None:
         """Show a page, or the nearest that there is."""
@@ -104,33 +170,47 @@ class TableState(HasTraits):
         self._anchor = task_id
         self.selected = self.selected ^ {task_id}
 
-    def extend(self, task_id: str) -> None:
-        """Select from where the last selection began to this task, over pages too."""
-        ids = self._ids(self._order)
-        if self._anchor not in ids or task_id not in ids:
+    def extend(self, task_id: str, *, start: str | None = None) -> None:
+        """Select from where the last selection began to this task, over pages too.
+
+        Args:
+            task_id: Where the range ends.
+            start: Where it begins if nothing was selected before that is still shown.
+        """
+        if self._place(self._anchor) is None:
+            self._anchor = start
+        ends = self._place(self._anchor), self._place(task_id)
+        if ends[0] is None or ends[1] is None:
             self.toggle(task_id)
-            return
-        start, stop = sorted((ids.index(self._anchor), ids.index(task_id)))
-        self.selected = self.selected | frozenset(ids[start : stop + 1])
+        else:
+            first, last = sorted((ends[0], ends[1]))
+            self._choose(self.selected | frozenset(self._ids(self._order[first : last + 1])))
 
     def toggle_page(self) -> None:
         """Select every row of the page, or none of them where all are."""
         page = frozenset(self._ids(self._page_positions()))
-        self.selected = self.selected - page if page <= self.selected else self.selected | page
+        self._choose(self.selected - page if page <= self.selected else self.selected | page)
 
-    def select_matching(self) -> None:
-        """Select all that match, over all pages."""
-        self.selected = self.selected | self.matching_ids
+    def select_matching(self, number: int | None = None) -> None:
+        """Select all that match, over all pages; nothing where it is another number by now than the one promised."""
+        if number in {None, len(self._order)}:
+            self._choose(self.selected | self.matching_ids)
 
     def select(self, task_ids: Iterable[str]) -> None:
         """Select these, as far as the list has them, and nothing else."""
         catalog = self._catalog.catalog
         if catalog is not None:
-            self.selected = frozenset(task_id for task_id in task_ids if task_id in catalog)
+            self._choose(frozenset(task_id for task_id in task_ids if task_id in catalog))
 
     def clear(self) -> None:
         """Select nothing."""
-        self.selected = frozenset()
+        self._choose(frozenset())
+
+    def undo(self) -> None:
+        """Take back the last change of many tasks to the selection; tasks that are gone stay gone."""
+        catalog = self._catalog.catalog
+        if self._undoable is not None and self.can_undo and catalog is not None:
+            self.selected = frozenset(task_id for task_id in self._undoable[0] if task_id in catalog)
 
     def keep(self, task_ids: Iterable[str]) -> None:
         """Keep these in sight whatever their status becomes."""
@@ -142,6 +222,29 @@ class TableState(HasTraits):
         self.pinned = (task_id, *(other for other in self.pinned if other != task_id))
         self._arrange(page=0)
 
+    def _let_through(self, filters: Filters, span: str) -> None:
+        if (filters, span) != (self.filters, self.span):
+            self.span, self.filters, self.pinned, self.kept = span, filters, (), frozenset()
+            self._arrange(page=0)
+
+    def _choose(self, chosen: frozenset[str]) -> None:
+        """Change the selection in a way that `undo` takes back."""
+        if chosen != self.selected:
+            self._undoable = self.selected, chosen
+            self.selected = chosen
+
+    def _loaded(self) -> None:
+        catalog = self._catalog.catalog
+        if catalog is None:
+            return
+        if self.span:
+            self.filters = replace(self.filters, since=start_of(self.span, datetime.now(UTC)))
+        self._arrange()
+        # Ids that the platform no longer has cannot be acted on: forget them.
+        gone = frozenset(task_id for task_id in self.selected if task_id not in catalog)
+        if gone:
+            self.selected = self.selected - gone
+
     def _arrange(self, page: int | None = None) -> None:
         catalog = self._catalog.catalog
         if catalog is None:
@@ -152,13 +255,22 @@ class TableState(HasTraits):
         mask[pinned] = False
         rest = ordered(catalog.tasks, mask, self.sort)
         self._order = np.concatenate([np.asarray(pinned, dtype=np.intp), rest])
-        self._matching = None
-        # Ids that the platform no longer has cannot be acted on: forget them.
-        gone = frozenset(task_id for task_id in self.selected if task_id not in catalog)
-        with self.hold_trait_notifications():
-            self.selected = self.selected - gone if gone else self.selected
-            self.page = min(self.page if page is None else page, self._pages() - 1)
+        self._matching, self._counts = None, {}
+        self.page = min(self.page if page is None else page, self._pages() - 1)
         self._show()
+
+    def _selected_positions(self, catalog: Catalog) -> Positions:
+        """Where the selected tasks lie in the frame; looked up once for a selection, however often it is drawn."""
+        if self._looked_up is None or self._looked_up[:2] != (self.selected, catalog):
+            self._looked_up = self.selected, catalog, np.asarray(catalog.positions(self.selected), dtype=np.intp)
+        return self._looked_up[2]
+
+    def _place(self, task_id: str | None) -> int | None:
+        """Where a task stands in all that match."""
+        catalog: Catalog | None = self._catalog.catalog
+        position = None if catalog is None or task_id is None else catalog.places.get(task_id)
+        found = [] if position is None else np.flatnonzero(self._order == position).tolist()
+        return found[0] if found else None
 
     def _show(self) -> None:
         catalog = self._catalog.catalog

@@ -9,9 +9,9 @@ def _read(name: str) -> str:
     return files("retry_toolkit.panels.widgets").joinpath(name).read_text(encoding="utf-8")
 
 
-def script(name: str) -> str:
-    """The ES module `name` behind the functions that all of them share."""
-    return f"{_read('shared.js')}\n{_read(name)}"
+def script(*names: str) -> str:
+    """One ES module of the scripts `names`, behind the functions that all of them share."""
+    return "\n".join(_read(name) for name in ("shared.js", *names))
 
 
 def style(*names: str) -> str:

@@ -34,20 +34,18 @@ function clockTime(iso, language) {
   return new Intl.DateTimeFormat(language, clock).format(time);
 }
 
-// These words change in the browser by themselves, long after Python spoke.
-const AGO = {
-  en: { now: "just now", minute: (n) => `${n} min ago`, hour: (n) => `${n} h ago` },
-  zh: { now: "刚刚", minute: (n) => `${n} 分钟前`, hour: (n) => `${n} 小时前` },
-};
+// The browser has no word for this, and it comes and goes long after Python spoke.
+const JUST_NOW = { en: "just now", zh: "刚刚" };
 
-/** How long ago an instant was, up to a day; what is older, or lies ahead, as its short time. */
+/** How long ago an instant was, in the largest unit that says it. */
 function relativeTime(iso, language) {
-  const seconds = (Date.now() - new Date(iso).valueOf()) / 1000;
-  const words = AGO[language] ?? AGO.en;
-  // Two clocks may differ by a little.
-  if (!(seconds > -60 && seconds < 86_400)) return shortTime(iso, language);
-  if (seconds < 60) return words.now;
-  return seconds < 3600 ? words.minute(Math.floor(seconds / 60)) : words.hour(Math.floor(seconds / 3600));
+  const seconds = (new Date(iso).valueOf() - Date.now()) / 1000;
+  if (Number.isNaN(seconds)) return "";
+  const units = [["day", 86_400], ["hour", 3600], ["minute", 60]];
+  const found = units.find(([, size]) => Math.abs(seconds) >= size);
+  if (!found) return JUST_NOW[language] ?? JUST_NOW.en;
+  const [unit, size] = found;
+  return new Intl.RelativeTimeFormat(language, { style: "short" }).format(Math.trunc(seconds / size), unit);
 }
 
 /** The text of an instant in one of its forms: `relative`, `clock`, or short. */

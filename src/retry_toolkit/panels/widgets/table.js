@@ -2,18 +2,37 @@
 
 const NAVIGATION = { ArrowDown: 1, ArrowUp: -1 };
 
-function sortButton(column, view, send) {
-  const sorted = view.sort.column === column.key;
+const TIMES = new Set(["created_at", "finished_at"]);
+// What a spreadsheet would take for a formula, or for the next cell.
+const FORMULA = /^[=+\-@]/;
+
+function sortButton(column, view, send, columns) {
+  const place = view.sorts.findIndex((sort) => sort.column === column.key);
   const header = make("th", {
     scope: "col",
     role: "columnheader",
     class: `fd-col-${column.key}`,
-    "aria-sort": sorted ? (view.sort.descending ? "descending" : "ascending") : "none",
+    "data-key": column.key,
+    "data-way": place < 0 ? null : view.sorts[place].descending ? "descending" : "ascending",
+    // Readers of the screen expect one of them; the others say their number.
+    "aria-sort": place === 0 ? (view.sorts[0].descending ? "descending" : "ascending") : "none",
   });
-  const button = make("button", { type: "button", class: "fd-sort", title: view.labels.sort }, column.label);
-  button.append(make("span", { class: "fd-sort-mark", "aria-hidden": "true" }));
-  button.addEventListener("click", () => send({ type: "sort", column: column.key }));
-  header.append(button);
+  const button = make("button", { type: "button", class: "fd-sort", title: `${view.labels.sort}\n${view.labels.move_hint}` });
+  button.append(make("span", { class: "fd-sort-name" }, column.label), make("span", { class: "fd-sort-mark", "aria-hidden": "true" }));
+  if (place >= 0 && view.sorts.length > 1) {
+    button.append(make("span", { class: "fd-sort-place", "aria-hidden": "true" }, String(place + 1)));
+    button.append(make("span", { class: "fd-hidden-text" }, view.labels.sorted.replace("{n}", () => String(place + 1))));
+  }
+  const sort = (more) => send({ type: "sort", column: column.key, more });
+  button.addEventListener("click", (event) => sort(event.shiftKey));
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.shiftKey) return;
+    event.preventDefault();
+    sort(true);
+  });
+  const edge = make("span", { class: "fd-edge", "aria-hidden": "true" });
+  header.append(button, edge);
+  columns.listen(header, button, edge);
   return header;
 }
 
@@ -50,17 +69,48 @@ function nameCell(row, view) {
   return cell;
 }
 
-function errorCell(text) {
-  const cell = make("td", { role: "gridcell", class: "fd-col-error", title: text });
-  cell.append(make("div", { class: "fd-clamped" }, text));
+function errorCell(row, view, send) {
+  const cell = make("td", { role: "gridcell", class: "fd-col-error", title: row.error });
+  cell.append(make("div", { class: "fd-clamped" }, row.error));
+  if (!row.error) return cell;
+  // The browser has the first line only: Python sends the whole.
+  const copy = make("button", { type: "button", class: "fd-copy-id fd-copy-error", tabindex: "-1", title: view.labels.copy_error, "aria-label": view.labels.copy_error });
+  copy.addEventListener("click", (event) => {
+    event.stopPropagation();
+    send({ type: "copy_error", id: row.id });
+    copy.dataset.done = "yes";
+    setTimeout(() => delete copy.dataset.done, 1500);
+  });
+  cell.append(copy);
   return cell;
+}
+
+function timeCell(key, iso, view, ago) {
+  const cell = make("td", { role: "gridcell", class: `fd-col-${key}` });
+  if (!iso) cell.textContent = "–";
+  else {
+    const time = make("time", { datetime: iso, title: exactTime(iso, view.language) });
+    time.textContent = ago ? relativeTime(iso, view.language) : shortTime(iso, view.language);
+    cell.append(time);
+  }
+  return cell;
+}
+
+/** The cells of a row as a line for a spreadsheet, in which nothing is a formula. */
+function rowText(row, view) {
+  const cells = view.columns.flatMap(({ key }) => {
+    if (key === "status") return [row.status_word];
+    return key === "name" ? [row.name, row.id] : [row[key] ?? ""];
+  });
+  const safe = cells.map((text) => String(text === "–" ? "" : text).replace(/\s+/g, " ").trim());
+  return safe.map((text) => (FORMULA.test(text) ? `'${text}` : text)).join("\t");
 }
 
 function textCell(key, text) {
   return make("td", { role: "gridcell", class: `fd-col-${key}`, title: text }, text);
 }
 
-function rowElement(row, view, send) {
+function rowElement(row, view, send, ago) {
   const element = make("tr", {
     role: "row",
     tabindex: "-1",
@@ -82,15 +132,13 @@ function rowElement(row, view, send) {
 
   const state = make("td", { role: "gridcell", class: "fd-col-status" });
   state.append(make("span", { class: `fd-status fd-is-${row.status}`, title: row.native_status }, row.status_word));
-  const created = make("td", { role: "gridcell", class: "fd-col-created_at" });
-  if (row.created_at) {
-    const time = make("time", { datetime: row.created_at, title: exactTime(row.created_at, view.language) });
-    time.textContent = shortTime(row.created_at, view.language);
-    created.append(time);
-  } else created.textContent = "–";
-
-  const cells = { status: state, name: nameCell(row, view), created_at: created, error: errorCell(row.error) };
-  element.append(choose, ...view.columns.map(({ key }) => cells[key] ?? textCell(key, row[key])));
+  const cell = (key) => {
+    if (TIMES.has(key)) return timeCell(key, row[key], view, ago);
+    if (key === "status") return state;
+    if (key === "name") return nameCell(row, view);
+    return key === "error" ? errorCell(row, view, send) : textCell(key, row[key]);
+  };
+  element.append(choose, ...view.columns.map(({ key }) => cell(key)));
   return element;
 }
 
@@ -157,15 +205,19 @@ class Table {
     this.send = (message) => model.send(message);
     this.kept = new Map();
     this.focused = null;
+    this.signature = "";
     this.root = make("div", { class: "fd fd-table" });
     this.scroller = make("div", { class: "fd-scroller" });
     this.table = make("table", { role: "grid", "aria-multiselectable": "true" });
     this.head = make("thead", { role: "rowgroup" });
     this.body = make("tbody", { role: "rowgroup" });
     this.foot = make("div");
+    this.said = make("div", { class: "fd-hidden-text", role: "status" });
+    this.columns = new Columns(this.head, { send: this.send, changed: () => this.show() });
+    this.menu = new ColumnMenu(this.columns, () => this.show());
     this.table.append(this.head, this.body);
     this.scroller.append(this.table);
-    this.root.append(this.scroller, this.foot);
+    this.root.append(this.scroller, this.menu.root, this.foot, this.said);
     this.body.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("focusin", (event) => this.remember(event));
     el.replaceChildren(this.root);
@@ -175,7 +227,6 @@ class Table {
     const view = this.model.get("window");
     if (!view.columns) return;
     const focus = document.activeElement;
-    const headFocus = this.head.contains(focus) ? [...this.head.querySelectorAll("button, input")].indexOf(focus) : -1;
     const footFocus = this.foot.contains(focus) ? [...this.foot.querySelectorAll("button, select")].indexOf(focus) : -1;
     const bodyFocus = this.body.contains(focus);
 
@@ -184,15 +235,30 @@ class Table {
     this.table.setAttribute("aria-rowcount", view.matching + 1);
     this.table.setAttribute("aria-busy", view.loading ? "true" : "false");
     this.root.classList.toggle("fd-busy", view.loading);
-    const head = make("tr", { role: "row", "aria-rowindex": "1" });
-    head.append(pageCheckbox(view, this.send), ...view.columns.map((column) => sortButton(column, view, this.send)));
-    this.head.replaceChildren(head);
+    this.columns.follow(view);
+    this.root.classList.toggle("fd-own-columns", this.columns.own);
+    this.showHead(view);
+    this.columns.apply();
+    this.menu.show(view);
     this.foot.replaceChildren(pager(view, this.send));
     this.showRows(view);
 
-    if (headFocus >= 0) this.head.querySelectorAll("button, input")[headFocus]?.focus();
     if (footFocus >= 0) this.foot.querySelectorAll("button, select")[footFocus]?.focus();
     this.rove(view, bodyFocus);
+  }
+
+  showHead(view) {
+    const signature = JSON.stringify([view.columns, view.sorts, view.language, view.page_selection, view.rows.length === 0]);
+    if (signature === this.signature) return;
+    // A column that was moved by keyboard keeps the focus, wherever it is now.
+    const focus = document.activeElement;
+    const key = this.head.contains(focus) ? focus.closest("th").dataset.key : undefined;
+    this.signature = signature;
+    const row = make("tr", { role: "row", "aria-rowindex": "1" });
+    row.append(pageCheckbox(view, this.send), ...view.columns.map((column) => sortButton(column, view, this.send, this.columns)));
+    const inHead = this.head.contains(focus);
+    this.head.replaceChildren(row);
+    if (inHead) (key ? this.columns.cell(key)?.querySelector("button") : row.querySelector("input"))?.focus();
   }
 
   showRows(view) {
@@ -200,11 +266,12 @@ class Table {
     else if (view.loading && view.rows.length === 0) this.body.replaceChildren(...skeleton(view));
     else {
       const kept = new Map();
-      const shared = JSON.stringify([view.columns, view.language]);
+      const { ago } = this.columns.preferences;
+      const shared = JSON.stringify([view.columns, view.language, ago]);
       const rows = view.rows.map((row) => {
         const signature = `${shared}${row.id === view.open}${JSON.stringify(row)}`;
         const old = this.kept.get(row.id);
-        const element = old?.signature === signature ? old.element : rowElement(row, view, this.send);
+        const element = old?.signature === signature ? old.element : rowElement(row, view, this.send, ago);
         if (element !== old?.element) listenToRow(element, row.id, this.send);
         kept.set(row.id, { signature, element });
         return element;
@@ -213,6 +280,25 @@ class Table {
       const unchanged = rows.length === this.body.children.length && rows.every((row, index) => row === this.body.children[index]);
       if (!unchanged) this.body.replaceChildren(...rows);
     }
+  }
+
+  /** Times that say how long ago something was move on by themselves. */
+  tick() {
+    if (!this.columns.preferences.ago) return;
+    const { language } = this.model.get("window");
+    for (const time of this.body.querySelectorAll("time")) time.textContent = relativeTime(time.dateTime, language);
+  }
+
+  async copyRow(element, view) {
+    const row = view.rows.find(({ id }) => id === element.dataset.id);
+    if (!row) return;
+    await copyText(rowText(row, view));
+    this.said.textContent = view.labels.copied_row;
+    element.classList.add("fd-copied");
+    setTimeout(() => {
+      this.said.textContent = "";
+      element.classList.remove("fd-copied");
+    }, 1500);
   }
 
   rove(view, focus) {
@@ -238,25 +324,40 @@ class Table {
     if (event.key in NAVIGATION) {
       const target = NAVIGATION[event.key] > 0 ? row.nextElementSibling : row.previousElementSibling;
       focus(target);
-      if (event.shiftKey && target?.dataset?.id) this.send({ type: "range", id: target.dataset.id });
+      if (event.shiftKey && target?.dataset?.id) this.send({ type: "range", id: target.dataset.id, start: id });
     } else if (event.key === "Home") focus(this.body.firstElementChild);
     else if (event.key === "End") focus(this.body.lastElementChild);
     else if (event.key === "PageDown" && view.page + 1 < view.pages) this.send({ type: "page", page: view.page + 1 });
     else if (event.key === "PageUp" && view.page > 0) this.send({ type: "page", page: view.page - 1 });
     else if (event.key === " ") this.send({ type: event.shiftKey ? "range" : "toggle", id });
     else if (event.key === "Enter") this.send({ type: "open", id });
-    else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey)) this.send({ type: "select_page" });
+    else if (event.key.toLowerCase() === "c" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
+      // What is marked with the mouse is what is meant.
+      if (window.getSelection()?.isCollapsed === false) return;
+      this.copyRow(row, view);
+    } else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey)) this.send({ type: "select_page" });
     else return;
     event.preventDefault();
   }
+}
+
+async function copyWhenTold(message) {
+  if (typeof message?.copy === "string") await copyText(message.copy);
 }
 
 function render({ model, el }) {
   const table = new Table(model, el);
   const show = () => table.show();
   model.on("change:window", show);
+  model.on("msg:custom", copyWhenTold);
+  const clock = setInterval(() => table.tick(), 30_000);
   show();
-  return () => model.off("change:window", show);
+  return () => {
+    clearInterval(clock);
+    table.menu.close();
+    model.off("change:window", show);
+    model.off("msg:custom", copyWhenTold);
+  };
 }
 
 export default { render };

@@ -12,9 +12,12 @@ from retry_toolkit.panels.widgets.assets import script, style
 
 
 class TaskTable(anywidget.AnyWidget):
-    """Shows `window`; `on_event` hears what the user did: `sort`, `open`, `toggle`, `range`, `page`, ..."""
+    """Shows `window`; `on_event` hears what the user did: `sort`, `open`, `toggle`, `range`, `page`, ...
 
-    _esm: ClassVar[str] = script("table.js")
+    Which columns there are, their order and their widths are remembered by the browser, which asks for `columns`.
+    """
+
+    _esm: ClassVar[str] = script("columns.js", "table.js")
     _css: ClassVar[str] = style("table.css")
 
     window = traitlets.Dict().tag(sync=True)
@@ -27,3 +30,7 @@ class TaskTable(anywidget.AnyWidget):
                 listener(content)
 
         self.on_msg(hear)
+
+    def copy(self, text: str) -> None:
+        """Put a text onto the clipboard of whoever asked for it."""
+        self.send({"copy": text})
