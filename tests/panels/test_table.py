@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from retry_toolkit.panels.state.desk import DeskState
@@ -147,6 +150,99 @@ def test_a_filter_leads_back_to_the_first_page(make_desk: MakeDesk) -> None:
     desk.table.turn_to(2)
     desk.table.filter(text="t01")
     assert shown(desk) == ["t01"]
+
+
+def test_a_range_can_begin_where_the_focus_is(make_desk: MakeDesk) -> None:
+    """Shift and an arrow take the row that was left too; afterwards it is where the range begins."""
+    desk = make_desk(platform_of(25))
+    desk.table.extend("t04", start="t03")
+    assert desk.table.selected == {"t03", "t04"}
+    desk.table.extend("t05", start="t04")
+    assert desk.table.selected == {"t03", "t04", "t05"}
+
+
+def test_what_was_done_to_many_can_be_undone(make_desk: MakeDesk) -> None:
+    """Once, as long as nothing else has changed; ids that are gone meanwhile stay gone."""
+    platform = platform_of(25)
+    desk = make_desk(platform)
+    desk.table.toggle("t01")
+    assert not desk.table.can_undo
+    desk.table.select_matching()
+    assert desk.table.can_undo
+    desk.table.undo()
+    assert desk.table.selected == {"t01"}
+    assert not desk.table.can_undo
+    desk.table.undo()
+    desk.table.toggle_page()
+    desk.table.clear()
+    del platform.records["t02"]
+    desk.refresh()
+    desk.table.undo()
+    assert desk.table.selected == {f"t{number:02d}" for number in range(10)} - {"t02"}
+    desk.table.clear()
+    desk.table.toggle("t09")
+    assert not desk.table.can_undo
+
+
+def test_all_that_match_are_those_that_were_promised(make_desk: MakeDesk) -> None:
+    """A number that is another one by now selects nothing."""
+    desk = make_desk(platform_of(25))
+    desk.table.select_matching(24)
+    assert desk.table.selected == frozenset()
+    desk.table.select_matching(25)
+    assert len(desk.table.selected) == 25
+
+
+def test_counts_are_of_what_a_choice_would_leave(make_desk: MakeDesk) -> None:
+    """Under the other filters; where that would need a search of its own, there are none."""
+    platform = MemoryPlatform.of(
+        *(make_task(f"a{number}", owner="anna", minutes_ago=number) for number in range(3)),
+        make_task("b", owner="bob", minutes_ago=9),
+        make_task("ok", status="succeeded", owner="bob", minutes_ago=10),
+    )
+    desk = make_desk(platform)
+    assert desk.table.counts("owner") == {"anna": 3, "bob": 1}
+    assert desk.table.counts("status") == {"failed": 4, "succeeded": 1}
+    desk.table.filter(owner="bob")
+    assert desk.table.counts("owner") == {"anna": 3, "bob": 1}
+    assert desk.table.counts("status") == {"failed": 1, "succeeded": 1}
+    desk.table.filter(text="b")
+    assert desk.table.counts("owner") is None
+    assert desk.table.counts("template") == {"sales_report": 1}
+    desk.table.filter(text="", task_ids=("b", "a1", "ok"), status=None)
+    assert desk.table.counts("status") == {"failed": 1, "succeeded": 1}
+    assert desk.table.counts("owner") is None
+
+
+def test_a_span_moves_on_with_each_load(make_desk: MakeDesk) -> None:
+    """Its name stays, its beginning follows the clock; a moment of one's own ends it, another filter does not."""
+    fresh = make_task("new", created_at=datetime.now(UTC) - timedelta(minutes=5))
+    desk = make_desk(MemoryPlatform.of(fresh, make_task("old", created_at=datetime.now(UTC) - timedelta(hours=5))))
+    desk.table.show_last("1h")
+    assert shown(desk) == ["new"]
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    desk.table.filters = replace(desk.table.filters, since=past)
+    desk.refresh()
+    assert desk.table.filters.since is not None
+    assert desk.table.filters.since > past
+    assert shown(desk) == ["new"]
+    desk.table.filter(text="sales")
+    assert desk.table.span == "1h"
+    desk.table.filter(since=past)
+    assert (desk.table.span, shown(desk)) == ("", ["new", "old"])
+    desk.table.show_last("1h")
+    desk.table.show_last("nonsense")
+    assert desk.table.view.span == ""
+    assert desk.table.view.filters.since is None
+
+
+def test_only_columns_that_there_are_can_be_chosen(make_desk: MakeDesk) -> None:
+    """Each once, in the order asked for, the name always among them."""
+    desk = make_desk(platform_of(1))
+    desk.table.choose_columns(["cost", "__class__", 7, "name", "cost", ["status"]])
+    assert desk.table.columns == ("cost", "name")
+    desk.table.choose_columns([])
+    assert list(desk.table.columns) == ["name"]
 
 
 @pytest.mark.parametrize("changes", [{"status": None}, {"text": "t"}])

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from retry_toolkit.panels.state.columns import COLUMNS, DEFAULT
 from retry_toolkit.panels.state.query import FAILED_ONLY
 from retry_toolkit.panels.state.table import PAGE_SIZES
 from retry_toolkit.panels.tasks import TasksView
@@ -22,7 +23,8 @@ def wide_tasks(count: int) -> MemoryPlatform:
     """Tasks whose every text is as long and as wide as it gets."""
     template = make_task("x", error=LONG, name=LONG, owner=LONG, native_status=LONG, duration_s=9e6)
     stage = replace(template.stages[2], stage=LONG, failure_category=LONG)
-    wide = replace(template, stages=(stage,), retry_count=10**9)
+    amounts = {"retry_count": 10**9, "tokens": 10**15, "cost": 1e15 + 0.25}
+    wide = replace(template, stages=(stage,), template=LONG, project=LONG, **amounts)  # type: ignore[arg-type]  # numbers
     ids = [f"{number:032d}-{'x' * 32}" for number in range(count)]
     return MemoryPlatform.of(
         *(
@@ -39,6 +41,9 @@ def test_the_message_has_a_bound(make_desk: MakeDesk, count: int) -> None:
     desk = make_desk(wide_tasks(count))
     view = TasksView(desk)
     desk.table.resize(PAGE_SIZES[-1])
+    desk.table.choose_columns(COLUMNS)
+    for column in COLUMNS:
+        desk.table.sort_by(column, more=True)
     desk.table.select_matching()
     assert len(desk.table.selected) == count
     message = view.widget.window
@@ -63,6 +68,22 @@ def test_rows_are_words(make_desk: MakeDesk) -> None:
     assert new["notes"] == [["重试自 a", " · 第 1 次重试"]]
     assert old["notes"] == [["已重试 1 次", ""]]
     assert old["status_word"] == "失败"
+
+
+def test_only_columns_that_are_shown_are_sent(make_desk: MakeDesk) -> None:
+    """As words, missing ones as a dash; numbers with separators."""
+    task = make_task("a", tokens=12345, cost=1234.5, finished_at=None, project=None, retry_count=3)
+    desk = make_desk(MemoryPlatform.of(task))
+    view = TasksView(desk)
+    (row,) = view.widget.window["rows"]
+    assert "cost" not in row
+    desk.table.choose_columns(COLUMNS)
+    (row,) = view.widget.window["rows"]
+    assert (row["tokens"], row["cost"], row["stage_count"]) == ("12,345", "1,234.50", "4")
+    assert (row["finished_at"], row["project"], row["parent_id"]) == (None, "–", "–")
+    assert (row["refusal"], row["template"]) == ("at its retry limit", "sales_report")
+    assert [column["key"] for column in view.widget.window["columns"]] == list(COLUMNS)
+    assert view.widget.window["usual_columns"] == list(DEFAULT)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +124,15 @@ def test_messages_of_the_browser_reach_the_state(make_desk: MakeDesk) -> None:
     assert desk.table.sort[0].column == "name"
     say(type="sort", column="__class__")
     assert desk.table.sort[0].column == "name"
+    say(type="sort", column="cost", more=True)
+    assert [sort.column for sort in desk.table.sort] == ["name", "cost"]
+    say(type="columns", columns=["name", "tokens"])
+    assert desk.table.columns == ("name", "tokens")
+    copied: list[object] = []
+    view.widget.send = copied.append
+    say(type="copy_error", id="t1")
+    say(type="copy_error", id="unknown")
+    assert copied == [{"copy": "KeyError: column 'amount' is missing"}]
     say(type="open", id="t5")
     assert desk.report.task_id == "t5"
     desk.table.filter(text="x")

@@ -16,6 +16,9 @@ from retry_toolkit.panels.widgets.table import TaskTable
 from retry_toolkit.text import MISSING, Texts
 
 _LONGEST: Final = {"name": 80, "error": 120, "id": 64, "word": 40}
+# With many columns none of them is wide, and a page of rows still has to stay small.
+_SHORTER: Final = {"name": 60, "error": 80, "id": 64, "word": 28}
+_MANY: Final = 12
 _FAMILIES: Final = {"failure_category": "category", "refusal": "refusal"}
 _AMOUNTS: Final[Mapping[str, Callable[[Texts, Any], str | None]]] = {
     "created_at": lambda _texts, value: iso(value),
@@ -203,6 +206,7 @@ def _labels(texts: Texts, window: Window, rows: int) -> dict[str, str]:
 def _row(
     texts: Texts, row: Mapping[Any, Any], columns: Sequence[str], *, index: int, selected: bool, pinned: bool
 ) -> dict[str, Any]:
+    longest = _LONGEST if len(columns) <= _MANY else _SHORTER
     known = {key: None if pd.isna(value) else value for key, value in row.items()}
     always = {
         "id": known["task_id"],
@@ -211,25 +215,25 @@ def _row(
         "pinned": pinned,
         "status": known["status"],
         "status_word": texts.word("status", known["status"]),
-        "native_status": clipped(known["native_status"] or "", _LONGEST["word"]),
-        "name": clipped(str(known["name"] or known["task_id"]), _LONGEST["name"]),
+        "native_status": clipped(known["native_status"] or "", longest["word"]),
+        "name": clipped(str(known["name"] or known["task_id"]), longest["name"]),
         "notes": _notes(texts, known),
     }
-    return always | {column: _cell(texts, column, known) for column in columns if column not in always}
+    return always | {column: _cell(texts, column, known, longest) for column in columns if column not in always}
 
 
-def _cell(texts: Texts, column: str, row: Mapping[Any, Any]) -> str | None:
+def _cell(texts: Texts, column: str, row: Mapping[Any, Any], longest: Mapping[str, int]) -> str | None:
     """A cell as words, a time as it travels."""
     value = row[column]
     if column == "error":
-        return one_line(value, _LONGEST["error"])
+        return one_line(value, longest["error"])
     if column == "retry_count":
         return retries_text(texts, value, row["retry_limit"])
     if column in _FAMILIES:
-        return clipped(texts.word(_FAMILIES[column], value), _LONGEST["word"])
+        return clipped(texts.word(_FAMILIES[column], value), longest["word"])
     if column in _AMOUNTS:
         return _AMOUNTS[column](texts, value)
-    return clipped(value or MISSING, _LONGEST["id" if column == "parent_id" else "word"])
+    return clipped(value or MISSING, longest["id" if column == "parent_id" else "word"])
 
 
 def _notes(texts: Texts, row: Mapping[Any, Any]) -> list[list[str]]:

@@ -8,8 +8,8 @@ const WIDEST = 900;
 const STEP = 16;
 const SELECT_WIDTH = 40;
 const USUAL = {
-  status: 108, name: 240, failed_stage: 104, failure_category: 96, error: 280, retry_count: 72, created_at: 112, duration_s: 100, owner: 100,
-  finished_at: 112, template: 128, project: 112, refusal: 168, parent_id: 152, stage_count: 72, tokens: 92, cost: 92,
+  status: 108, name: 240, failed_stage: 116, failure_category: 96, error: 280, retry_count: 84, created_at: 124, duration_s: 100, owner: 100,
+  finished_at: 124, template: 128, project: 112, refusal: 168, parent_id: 152, stage_count: 84, tokens: 92, cost: 92,
 };
 
 const within = (width) => Math.round(Math.min(Math.max(width, NARROWEST), WIDEST));

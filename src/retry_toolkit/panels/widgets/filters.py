@@ -20,7 +20,7 @@ class FilterBar(anywidget.AnyWidget):
     _esm: ClassVar[str] = script("filters.js")
     _css: ClassVar[str] = style("filters.css")
 
-    bar = traitlets.Dict({"heard": 0}).tag(sync=True)
+    bar: traitlets.Dict[str, Any] = traitlets.Dict({"heard": 0}).tag(sync=True)
 
     def on_change(self, listener: Callable[[str, Any, int], None]) -> None:
         """Call `listener(name, value, serial)` at each change."""
