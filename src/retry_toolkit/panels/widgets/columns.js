@@ -54,17 +54,24 @@ class Columns {
     this.send = send;
     this.changed = changed;
     this.preferences = new Preferences();
+    this.wanted = [];
     this.shown = [];
     this.asked = false;
   }
 
-  /** Take over what Python shows; the first time, ask for what this browser wants instead. */
-  follow(view) {
-    this.shown = view.columns.map(({ key }) => key);
-    if (this.asked) return;
-    this.asked = true;
-    const { columns } = this.preferences;
-    if (columns && columns.join() !== this.shown.join()) this.send({ type: "columns", columns });
+  /** `view` with the columns as this browser wants them, of those that Python has sent; the first time, ask for them. */
+  arrange(view) {
+    const labels = new Map(view.columns.map((column) => [column.key, column]));
+    const known = new Set(view.all_columns.map(({ key }) => key));
+    const stored = [...new Set(this.preferences.columns ?? [])].filter((key) => known.has(key));
+    if (stored.length && !stored.includes("name")) stored.unshift("name");
+    this.wanted = stored.length ? stored : [...labels.keys()];
+    this.shown = this.wanted.filter((key) => labels.has(key));
+    if (!this.asked) {
+      this.asked = true;
+      if (stored.length && stored.join() !== [...labels.keys()].join()) this.send({ type: "columns", columns: stored });
+    }
+    return { ...view, columns: this.shown.map((key) => labels.get(key)) };
   }
 
   get own() {
@@ -75,10 +82,12 @@ class Columns {
     this.preferences.columns = columns;
     this.preferences.save();
     this.send({ type: "columns", columns });
+    // What is here already moves at once; Python sends what is not.
+    this.changed();
   }
 
   toggle(key, on) {
-    this.choose(on ? [...this.shown, key] : this.shown.filter((other) => other !== key));
+    this.choose(on ? [...this.wanted, key] : this.wanted.filter((other) => other !== key));
   }
 
   /** Put a column in front of another one, or at the end. */
@@ -270,7 +279,7 @@ class ColumnMenu {
 
   draw() {
     const focus = document.activeElement?.dataset?.choice;
-    const shown = new Set(this.columns.shown);
+    const shown = new Set(this.columns.wanted);
     const list = make("div", { class: "fd-menu-list" });
     for (const { key, label } of this.view.all_columns) {
       list.append(this.tick(key, label, shown.has(key), key === "name", (on) => this.columns.toggle(key, on)));

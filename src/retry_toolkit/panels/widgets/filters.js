@@ -1,8 +1,6 @@
 // The filter bar: inputs that follow Python, and changes that go there one at a time. Times are the viewer's own here
 // and UTC in every message.
 
-const FOLDED_ID = "fd-more-filters";
-
 /** What a datetime-local input shows of an ISO instant, in the viewer's zone. */
 function localInput(iso) {
   if (!iso) return "";
@@ -25,9 +23,10 @@ class FilterBar {
     this.fields = new Map();
     this.unsent = new Map();
     this.sent = 0;
+    this.ids = 0;
     this.open = false;
     this.root = make("div", { class: "fd fd-filters", role: "search" });
-    this.folded = make("div", { class: "fd-filters-more", id: `${FOLDED_ID}-${model.model_id ?? ""}`, hidden: true });
+    this.folded = make("div", { class: "fd-filters-more", id: `fd-folded-${crypto.getRandomValues(new Uint32Array(1))[0]}`, hidden: true });
     this.search = this.labelled("input", "fd-field-text", { type: "text", maxlength: 300, spellcheck: "false", autocomplete: "off" });
     this.search.input.addEventListener("input", () => this.say("text", this.search.input.value));
     this.from = this.moment("since");
@@ -42,17 +41,20 @@ class FilterBar {
     this.end = make("div", { class: "fd-filters-end" });
     this.end.append(check, this.more);
     const row = make("div", { class: "fd-filters-row" });
-    row.append(this.search.label, this.end);
+    row.append(this.search.field, this.end);
     this.root.append(row, this.folded);
     el.replaceChildren(this.root);
   }
 
+  /** An input with its name above it. */
   labelled(tag, cls, attributes = {}) {
-    const label = make("label", { class: `fd-field ${cls}` });
-    const name = make("span", { class: "fd-field-name" });
-    const input = make(tag, attributes);
-    label.append(name, input);
-    return { label, name, input };
+    this.ids += 1;
+    const id = `${this.folded.id}-${this.ids}`;
+    const field = make("div", { class: `fd-field ${cls}` });
+    const name = make("label", { class: "fd-field-name", for: id });
+    const input = make(tag, { id, ...attributes });
+    field.append(name, input);
+    return { field, name, input };
   }
 
   moment(name) {
@@ -95,7 +97,7 @@ class FilterBar {
     this.more.textContent = bar.labels.more;
     this.more.setAttribute("aria-expanded", String(this.open));
     for (const field of bar.fields) this.showField(field);
-    if (!this.from.label.isConnected) this.folded.append(this.from.label, this.to.label);
+    if (!this.from.field.isConnected) this.folded.append(this.from.field, this.to.field);
     this.follow(bar);
     this.flush();
   }
@@ -117,8 +119,8 @@ class FilterBar {
       shown = this.labelled("select", `fd-field-${field.name}`);
       shown.input.addEventListener("change", () => this.chose(field.name, shown.input.value));
       this.fields.set(field.name, shown);
-      if (field.folded) this.folded.append(shown.label);
-      else this.end.before(shown.label);
+      if (field.folded) this.folded.append(shown.field);
+      else this.end.before(shown.field);
     }
     shown.name.textContent = field.label;
     const options = JSON.stringify(field.options);

@@ -224,8 +224,9 @@ class Table {
   }
 
   show() {
-    const view = this.model.get("window");
-    if (!view.columns) return;
+    if (!this.model.get("window").columns) return;
+    const view = this.columns.arrange(this.model.get("window"));
+    this.view = view;
     const focus = document.activeElement;
     const footFocus = this.foot.contains(focus) ? [...this.foot.querySelectorAll("button, select")].indexOf(focus) : -1;
     const bodyFocus = this.body.contains(focus);
@@ -235,7 +236,6 @@ class Table {
     this.table.setAttribute("aria-rowcount", view.matching + 1);
     this.table.setAttribute("aria-busy", view.loading ? "true" : "false");
     this.root.classList.toggle("fd-busy", view.loading);
-    this.columns.follow(view);
     this.root.classList.toggle("fd-own-columns", this.columns.own);
     this.showHead(view);
     this.columns.apply();
@@ -285,7 +285,7 @@ class Table {
   /** Times that say how long ago something was move on by themselves. */
   tick() {
     if (!this.columns.preferences.ago) return;
-    const { language } = this.model.get("window");
+    const { language } = this.view;
     for (const time of this.body.querySelectorAll("time")) time.textContent = relativeTime(time.dateTime, language);
   }
 
@@ -318,7 +318,7 @@ class Table {
   key(event) {
     const row = event.target.closest("tr[data-id]");
     if (!row || event.target.closest("button")) return;
-    const view = this.model.get("window");
+    const { view } = this;
     const id = row.dataset.id;
     const focus = (target) => target?.dataset?.id && target.focus();
     if (event.key in NAVIGATION) {
