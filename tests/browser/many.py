@@ -78,8 +78,8 @@ def _task(number: int) -> TaskRecord:
 def _launcher(home: Path) -> Launcher:
     lines = ["import sys", "from pathlib import Path", f"sys.path.insert(0, {str(ROOT)!r})"]
     lines += ["from tests.browser.many import desk", f"desk(Path({str(home)!r}))"]
-    source = "\n".join(lines)
-    cell: dict[str, Any] = {"cell_type": "code", "id": "only", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
+    cell: dict[str, Any] = {"cell_type": "code", "id": "only", "metadata": {}, "outputs": [], "execution_count": None}
+    cell["source"] = "\n".join(lines)
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {
         "cells": [cell],

@@ -159,7 +159,8 @@ def choices(tasks: pd.DataFrame, name: str) -> tuple[str, ...]:
 def counted(tasks: pd.DataFrame, name: str, rows: Positions | None = None) -> dict[str, int]:
     """How often each value of a category column occurs in these rows, or in all; those that do not are left out."""
     codes = tasks[name].array.codes
-    found = np.bincount((codes if rows is None else codes[rows]).astype(np.intp) + 1)[1:]
+    few = codes if rows is None or len(rows) == len(codes) else codes[rows]
+    found = np.bincount(few.astype(np.intp) + 1)[1:]  # a missing value has the code -1
     occurring = np.flatnonzero(found)
     words = tasks[name].cat.categories[occurring].astype("str").tolist()
     return dict(zip(words, found[occurring].tolist(), strict=True))

@@ -69,7 +69,9 @@ class RetryState(HasTraits):
         """Why the selection cannot be retried."""
         selected = self._table.selected
         catalog = self._catalog.catalog
-        sent = int(sendable(catalog.rows(selected)).sum()) if catalog and selected else 0
+        # Asked at each draw, so it looks at no more than it must.
+        rows = catalog.tasks[["status", "retryable"]].iloc[self._table.selected_rows] if catalog and selected else None
+        sent = 0 if rows is None else int(sendable(rows).sum())
         most = self._capabilities.max_batch or MOST_ITEMS
         return self._block() or batch_block(self._capabilities, len(selected), sent, most)
 

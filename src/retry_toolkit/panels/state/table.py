@@ -28,6 +28,7 @@ from retry_toolkit.panels.state.query import (
     start_of,
     then_by,
 )
+from retry_toolkit.panels.state.selection import NOWHERE, Places, either
 
 PAGE_SIZES: Final = (10, 20, 40)
 
@@ -64,13 +65,12 @@ class TableState(HasTraits):
         super().__init__(filters=FAILED_ONLY)
         self._catalog = catalog
         self._order: Positions = np.zeros(0, dtype=np.intp)
-        self._matching: frozenset[str] | None = None
         self._anchor: str | None = None
         self.pinned: tuple[str, ...] = ()
         self.kept: frozenset[str] = frozenset()
         self._counts: dict[str, dict[str, int]] = {}
         self._undoable: tuple[frozenset[str], frozenset[str]] | None = None
-        self._looked_up: tuple[frozenset[str], Catalog, Positions] | None = None
+        self._places = Places()
         catalog.observe(lambda _: self._loaded(), names="catalog")
         self.observe(lambda _: self._show(), names=["page", "page_size", "selected", "columns"])
 
@@ -80,13 +80,6 @@ class TableState(HasTraits):
         return View(self.filters, self.span, self.sort)
 
     @property
-    def matching_ids(self) -> frozenset[str]:
-        """Ids of every row that the table shows over all its pages."""
-        if self._matching is None:
-            self._matching = frozenset(self._ids(self._order))
-        return self._matching
-
-    @property
     def hidden_selected(self) -> int:
         """How many of the selected tasks the filters hide."""
         catalog = self._catalog.catalog
@@ -94,7 +87,13 @@ class TableState(HasTraits):
             return len(self.selected)
         shown = np.zeros(len(catalog.tasks), dtype=np.bool_)
         shown[self._order] = True
-        return len(self.selected) - int(np.count_nonzero(shown[self._selected_positions(catalog)]))
+        return len(self.selected) - int(np.count_nonzero(shown[self.selected_rows]))
+
+    @property
+    def selected_rows(self) -> Positions:
+        """Row numbers of the selected tasks that the list has, in no order."""
+        catalog = self._catalog.catalog
+        return NOWHERE if catalog is None else self._places.of(self.selected, catalog)
 
     @property
     def can_undo(self) -> bool:
@@ -168,7 +167,10 @@ class TableState(HasTraits):
     def toggle(self, task_id: str) -> None:
         """Select a task, or no longer; it is where a range begins."""
         self._anchor = task_id
-        self.selected = self.selected ^ {task_id}
+        catalog = self._catalog.catalog
+        row = np.asarray([] if catalog is None else catalog.positions((task_id,)), dtype=np.intp)
+        rows = np.setxor1d(self.selected_rows, row, assume_unique=True)
+        self._choose(self.selected ^ {task_id}, rows, undoable=False)
 
     def extend(self, task_id: str, *, start: str | None = None) -> None:
         """Select from where the last selection began to this task, over pages too.
@@ -184,27 +186,32 @@ class TableState(HasTraits):
             self.toggle(task_id)
         else:
             first, last = sorted((ends[0], ends[1]))
-            self._choose(self.selected | frozenset(self._ids(self._order[first : last + 1])))
+            self._add(self._order[first : last + 1])
 
     def toggle_page(self) -> None:
         """Select every row of the page, or none of them where all are."""
-        page = frozenset(self._ids(self._page_positions()))
-        self._choose(self.selected - page if page <= self.selected else self.selected | page)
+        rows = self._page_positions()
+        page = frozenset(self._ids(rows))
+        if page <= self.selected:
+            self._choose(self.selected - page, np.setdiff1d(self.selected_rows, rows, assume_unique=True))
+        else:
+            self._add(rows)
 
     def select_matching(self, number: int | None = None) -> None:
         """Select all that match, over all pages; nothing where it is another number by now than the one promised."""
         if number in {None, len(self._order)}:
-            self._choose(self.selected | self.matching_ids)
+            self._add(self._order)
 
     def select(self, task_ids: Iterable[str]) -> None:
         """Select these, as far as the list has them, and nothing else."""
         catalog = self._catalog.catalog
         if catalog is not None:
-            self._choose(frozenset(task_id for task_id in task_ids if task_id in catalog))
+            rows = np.asarray(catalog.positions(frozenset(task_ids)), dtype=np.intp)
+            self._choose(frozenset(self._ids(rows)), rows)
 
     def clear(self) -> None:
         """Select nothing."""
-        self._choose(frozenset())
+        self._choose(frozenset(), NOWHERE)
 
     def undo(self) -> None:
         """Take back the last change of many tasks to the selection; tasks that are gone stay gone."""
@@ -227,11 +234,17 @@ class TableState(HasTraits):
             self.span, self.filters, self.pinned, self.kept = span, filters, (), frozenset()
             self._arrange(page=0)
 
-    def _choose(self, chosen: frozenset[str]) -> None:
-        """Change the selection in a way that `undo` takes back."""
-        if chosen != self.selected:
-            self._undoable = self.selected, chosen
-            self.selected = chosen
+    def _add(self, rows: Positions) -> None:
+        self._choose(self.selected | frozenset(self._ids(rows)), either(self.selected_rows, rows))
+
+    def _choose(self, chosen: frozenset[str], rows: Positions, *, undoable: bool = True) -> None:
+        """Change the selection, in a way that `undo` takes back."""
+        catalog = self._catalog.catalog
+        if chosen == self.selected or catalog is None:
+            return
+        self._undoable = (self.selected, chosen) if undoable else None
+        self._places.keep(chosen, catalog, rows)
+        self.selected = chosen
 
     def _loaded(self) -> None:
         catalog = self._catalog.catalog
@@ -255,15 +268,9 @@ class TableState(HasTraits):
         mask[pinned] = False
         rest = ordered(catalog.tasks, mask, self.sort)
         self._order = np.concatenate([np.asarray(pinned, dtype=np.intp), rest])
-        self._matching, self._counts = None, {}
+        self._counts = {}
         self.page = min(self.page if page is None else page, self._pages() - 1)
         self._show()
-
-    def _selected_positions(self, catalog: Catalog) -> Positions:
-        """Where the selected tasks lie in the frame; looked up once for a selection, however often it is drawn."""
-        if self._looked_up is None or self._looked_up[:2] != (self.selected, catalog):
-            self._looked_up = self.selected, catalog, np.asarray(catalog.positions(self.selected), dtype=np.intp)
-        return self._looked_up[2]
 
     def _place(self, task_id: str | None) -> int | None:
         """Where a task stands in all that match."""

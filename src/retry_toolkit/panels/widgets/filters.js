@@ -58,7 +58,7 @@ class FilterBar {
   }
 
   moment(name) {
-    const field = this.labelled("input", "fd-field-time", { type: "datetime-local", max: "9998-12-31T23:59" });
+    const field = this.labelled("input", "fd-field-moment", { type: "datetime-local", max: "9998-12-31T23:59" });
     field.input.addEventListener("change", () => this.say(name, instantOf(field.input.value)));
     return field;
   }
