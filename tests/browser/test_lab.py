@@ -31,7 +31,13 @@ def test_the_desk_works_in_a_notebook(
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     desk = Desk(page).wait()
+    address = page.url
     desk.search("In a notebook")
+    expect(page.get_by_role("listitem").filter(has_text="Search: In a notebook")).to_be_visible()
+    # The address is JupyterLab's own here: nothing is written there, and there is no link to copy.
+    assert page.url == address
+    expect(page.get_by_role("button", name="Copy as pandas")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy link")).to_have_count(0)
     desk.open("In a notebook")
     desk.press("Retry stage check…")
     desk.confirm("Retry stage check?", answer="Retry this stage")

@@ -21,7 +21,7 @@ from retry_toolkit.text import Texts
 
 OPTIONS_AT_MOST: Final = 200
 """A dropdown offers the most frequent ones; the search finds the others."""
-
+TEXT_AT_MOST: Final = 300
 _COLUMNS: Final = ("status", "failed_stage", "failure_category", "template", "project", "owner")
 _FOLDED: Final = frozenset({"template", "project", "owner"})
 _STATUSES: Final = ("failed", ACTIVE, "succeeded", "cancelled")
@@ -49,7 +49,7 @@ class FiltersView:
         self._bind()
 
     def _bind(self) -> None:
-        self._bar.on_change(self._hear)
+        self._bar.on_change(self._session.guard(self._hear))
         texts, names = speaks(self._session)
         texts.observe(lambda _: self._draw(), names=names)
         # Once rows are there, the counts belong to them: the bar follows the window, which follows the filters.
@@ -66,7 +66,8 @@ class FiltersView:
     def _change(self, name: str, value: Any) -> None:
         table = self._table
         if name == "text" and isinstance(value, str):
-            table.filter(text=value)
+            # Half a letter of two halves can be neither sought nor sent back.
+            table.filter(text=value[:TEXT_AT_MOST].encode(errors="replace").decode())
         elif name == "retryable_only":
             table.filter(retryable_only=value is True)
         elif name in {"since", "until"}:

@@ -57,7 +57,7 @@ def address_of(view: View) -> tuple[str, bool]:
     fitting = [(name, value) for name, value in pairs if 0 < len(value) <= _VALUE_AT_MOST]
     if sum(name == "task" for name, _ in fitting) > IDS_AT_MOST:
         fitting = [(name, value) for name, value in fitting if name != "task"]
-    text = "&".join(f"{name}={quote_plus(value, safe=_SAFE)}" for name, value in fitting)
+    text = "&".join(f"{name}={quote_plus(value, safe=_SAFE, errors='replace')}" for name, value in fitting)
     return (text, len(fitting) == len(pairs)) if len(text) <= LONGEST else ("", False)
 
 

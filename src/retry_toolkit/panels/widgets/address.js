@@ -11,10 +11,12 @@ function render({ model, el }) {
   if (!mine) return undefined;
   window[OWNER] = model;
 
+  let waiting = null;
   const note = make("span", { class: "fd-muted", role: "status" });
   const button = make("button", { type: "button", class: "fd-link" });
   root.append(note, button);
   button.addEventListener("click", async () => {
+    write();
     await copyText(location.href);
     button.textContent = model.get("labels").copied;
     setTimeout(show, 1500);
@@ -29,11 +31,17 @@ function render({ model, el }) {
   const written = () => location.hash.slice(1);
   const read = () => model.send({ address: written() });
   const write = () => {
+    clearTimeout(waiting);
     const query = model.get("query");
     if (query !== written()) history.replaceState(history.state, "", location.pathname + location.search + (query ? `#${query}` : ""));
   };
+  // Browsers take only so many changes of the address a second, and a search changes with every key.
+  const soon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(write, 250);
+  };
   model.on("change:labels", show);
-  model.on("change:query", write);
+  model.on("change:query", soon);
   window.addEventListener("hashchange", read);
   show();
   if (written()) read();
@@ -41,7 +49,8 @@ function render({ model, el }) {
   return () => {
     delete window[OWNER];
     model.off("change:labels", show);
-    model.off("change:query", write);
+    clearTimeout(waiting);
+    model.off("change:query", soon);
     window.removeEventListener("hashchange", read);
   };
 }

@@ -17,7 +17,7 @@ class TaskTable(anywidget.AnyWidget):
     Which columns there are, their order and their widths are remembered by the browser, which asks for `columns`.
     """
 
-    _esm: ClassVar[str] = script("columns.js", "table.js")
+    _esm: ClassVar[str] = script("columns.js", "column_menu.js", "table.js")
     _css: ClassVar[str] = style("table.css")
 
     window = traitlets.Dict().tag(sync=True)
