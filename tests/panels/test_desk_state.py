@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retry_toolkit.errors import Unauthorized, Unavailable
+from retry_toolkit.panels.state.lines import Line
 from retry_toolkit.platforms.base import Platform
 from tests.panels.background import WhenTold
 from tests.panels.conftest import MakeDesk, confirm
@@ -124,10 +125,11 @@ def test_a_log_that_cannot_be_read_leaves_the_report(make_desk: MakeDesk, platfo
 
 def test_a_long_log_shows_its_end(make_desk: MakeDesk, platform: MemoryPlatform) -> None:
     """The last lines come first, and how many came before them is known."""
-    platform.log_lines = tuple(str(number) for number in range(1000))
+    platform.log_lines = tuple(str(number) for number in range(1600))
     desk = make_desk(platform)
     desk.report.open("a")
-    assert (len(desk.report.log.lines), desk.report.log.earlier, desk.report.log.lines[-1].text) == (400, 600, "999")
+    view = desk.report.log_reader.view
+    assert (len(view.lines), view.earlier, view.lines[-1]) == (1000, 600, (1600, Line("1599", "stdout")))
 
 
 def test_a_running_task_is_followed_to_its_end(make_desk: MakeDesk, platform: MemoryPlatform) -> None:

@@ -46,11 +46,12 @@ _CODE = (
 _SEGMENT = r"[^\s/\\'\"`:;,|<>()\[\]{}\x{E000}，。；：、（）《》“”‘’「」]+"
 _BEFORE = r"(^|[\s=:;,(\[{<>|，：；、（]|\p{Han})"
 # RE2 looks neither ahead nor behind: what stands before is captured and given back, which is slow, so only here.
-_APART = rf"{_BEFORE}(?:'[^'\x{{E000}}]*'|~?(?:/{_SEGMENT})+/?|[\w.~-]+(?:/{_SEGMENT})+\.[A-Za-z][A-Za-z0-9]{{0,7}}\b)"
+_PATHS = rf"~?(?:/{_SEGMENT})+/?|[\w.~-]+(?:/{_SEGMENT})+\.[A-Za-z][A-Za-z0-9]{{0,7}}\b"
+_APART = rf"{_BEFORE}(?:'[^'\x{{E000}}]*'|{_PATHS})"
 _DAY = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{4}年\d{1,2}月\d{1,2}日"
-_VARIABLE = "|".join((
-    r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>，。；）]+",
-    r"\"[^\"]*\"|`[^`]*`|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|《[^》]*》",
+_URL = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>，。；）]+"
+_QUOTED = r"\"[^\"]*\"|`[^`]*`|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|《[^》]*》"
+_REST = "|".join((
     rf"\b[A-Za-z]:[\\/](?:{_SEGMENT}[\\/]?)*|\\\\{_SEGMENT}(?:\\{_SEGMENT})+",
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
     r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b",
@@ -60,6 +61,11 @@ _VARIABLE = "|".join((
     r"\w*\d\w*(?:[._/-]\w+)+|\w+(?:[._/-]\w+)*[._/-]\w*\d\w*|\b[A-Z]\d+\b",
     r"\p{Nd}+(?:[.,:]\p{Nd}+)*(?:[eE][+-]?\d+)?",
 ))  # fmt: skip
+_VARIABLE = f"{_URL}|{_QUOTED}|{_REST}"
+
+# The same where what is quoted stays: a path may stand right behind a quote.
+_APART_UNQUOTED = rf"(^|[\s=:;,(\[{{<>|'\"`“‘「『《，：；、（]|\p{{Han}})(?:{_PATHS})"
+_VARIABLE_UNQUOTED = f"{_URL}|{_REST}"
 
 
 def fingerprint(text: str | None) -> str | None:
@@ -71,6 +77,18 @@ def fingerprints(messages: Iterable[str | None]) -> Any:
     """Fingerprints of many messages, as a `pyarrow` array of strings in the same order, null for missing and blank."""
     encoded = _encode(messages)
     return pc.take(_of_distinct(encoded.dictionary), encoded.indices)
+
+
+def masked(lines: Iterable[str]) -> list[str]:
+    """Each line whole, with its numbers, ids, times, addresses and paths removed; codes and what is quoted stay.
+
+    Lines that are equal then differ in nothing but what differs each time.
+    """
+    encoded = _encode(lines)
+    quiet = _replaced(encoded.dictionary, _NOISE, "")
+    holed = _holed(quiet, _APART_UNQUOTED, _VARIABLE_UNQUOTED)
+    found: list[str] = pc.take(holed, encoded.indices).to_pylist()
+    return found
 
 
 def _encode(messages: Iterable[str | None]) -> Any:
@@ -87,21 +105,26 @@ def _encode(messages: Iterable[str | None]) -> Any:
 
 
 def _of_distinct(messages: Any) -> Any:
-    marked = _replaced(_telling_line(messages), _CODE, rf"{_MARK}\0{_MARK}")
-    holed = _between_marks(_replaced(marked, _APART, r"\1*"))
-    once = _replaced(holed, r"\*(?:[\s,;/._+-]*\*)+", "*")
-    even = pc.utf8_trim_whitespace(_replaced(once, r"\s{2,}|[^\S ]", " "))
-    short = pc.utf8_rtrim_whitespace(pc.utf8_slice_codeunits(even, 0, MAX_CHARS))
+    holed = _holed(_telling_line(messages), _APART, _VARIABLE)
+    short = pc.utf8_rtrim_whitespace(pc.utf8_slice_codeunits(holed, 0, MAX_CHARS))
     return pc.if_else(pc.equal(short, ""), pa.scalar(None, short.type), short)
 
 
-def _between_marks(marked: Any) -> Any:
+def _holed(texts: Any, apart: str, variable: str) -> Any:
+    """Texts with a star for each run of variable parts, and single spaces."""
+    marked = _replaced(texts, _CODE, rf"{_MARK}\0{_MARK}")
+    holed = _between_marks(_replaced(marked, apart, r"\1*"), variable)
+    once = _replaced(holed, r"\*(?:[\s,;/._+-]*\*)+", "*")
+    return pc.utf8_trim_whitespace(_replaced(once, r"\s{2,}|[^\S ]", " "))
+
+
+def _between_marks(marked: Any, variable: str) -> Any:
     """Variable parts removed from all but the codes: of the parts between marks, every second is one."""
     parts = pc.split_pattern(marked, _MARK)
     starts = parts.offsets.to_numpy()
     texts = parts.flatten()
     odd = (np.arange(len(texts)) - np.repeat(starts[:-1], np.diff(starts))) % 2 == 1
-    kept = pc.if_else(pa.array(odd), texts, _replaced(texts, _VARIABLE, "*"))
+    kept = pc.if_else(pa.array(odd), texts, _replaced(texts, variable, "*"))
     return pc.binary_join(pa.ListArray.from_arrays(parts.offsets, kept), pa.scalar("", kept.type))
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "load_logs",
     "load_stages",
     "load_tasks",
+    "read_attempts",
     "read_files",
     "read_tasks",
     "task_ids",
@@ -270,7 +271,7 @@ def load_attempts(
     """
     ids = task_ids(load_tasks(platform, progress=progress) if tasks is None else tasks)
     found, rejected = read_each(
-        ids, lambda task_id: _attempts(platform, evidence, task_id), what="attempts", progress=progress
+        ids, lambda task_id: read_attempts(platform, evidence, task_id), what="attempts", progress=progress
     )
     return Notes(rejected=rejected).on(attempts_frame(attempt for attempts in found for attempt in attempts))
 
@@ -297,7 +298,7 @@ def load_logs(platform: Platform, task_id: str, stage: str | None = None) -> pd.
     return logs_frame(platform.logs(task_id, stage))
 
 
-def _attempts(platform: Platform, evidence: AttemptSource | None, task_id: str) -> tuple[AttemptRecord, ...]:
+def read_attempts(platform: Platform, evidence: AttemptSource | None, task_id: str) -> tuple[AttemptRecord, ...]:
     """What the platform knows, and what was kept of the rest; stages in the platform's order, attempts in theirs."""
     kept = evidence.attempts(platform.origin, task_id) if evidence is not None else ()
     try:

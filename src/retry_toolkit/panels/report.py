@@ -6,18 +6,13 @@ from typing import Any
 
 import ipywidgets
 
+from retry_toolkit.panels.attempts import AttemptsView
 from retry_toolkit.panels.lineage import LineageView
+from retry_toolkit.panels.neighbours import NeighboursView
+from retry_toolkit.panels.output import output_node, usage_node
+from retry_toolkit.panels.reader import ErrorReaderView, LogReaderView
 from retry_toolkit.panels.retry import TaskActionsView
-from retry_toolkit.panels.stages import (
-    LONGEST_TEXT,
-    attempts_node,
-    fact_node,
-    facts_node,
-    fold,
-    log_node,
-    output_node,
-    strip_node,
-)
+from retry_toolkit.panels.stages import fact_node, facts_node, strip_node
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.report import ReportState
 from retry_toolkit.panels.view import problem_nodes, redraw, speaks
@@ -28,33 +23,40 @@ from retry_toolkit.text import MISSING, Texts
 
 
 class ReportView:
-    """Hidden until a task is open."""
+    """Hidden until a task is open. Of the list it needs nothing: without one, only its neighbours are missing."""
 
     def __init__(self, desk: DeskState) -> None:
         self._session = desk.session
         self._report = desk.report
         self._desk = desk
-        self._whole_error: str | None = None
         self._build()
         self._bind()
 
     def _build(self) -> None:
-        self._head, self._strip, self._details, self._log = Fragment(), Fragment(), Fragment(), Fragment()
-        actions = TaskActionsView(self._desk)
-        lineage = LineageView(self._desk)
-        self._body: Any = ipywidgets.VBox([self._strip, actions.widget, self._details, self._log])
-        self._tabs: Any = ipywidgets.Tab(children=[self._body, lineage.widget], selected_index=0)
+        desk = self._desk
+        self._head, self._strip, self._output = Fragment(), Fragment(), Fragment()
+        parts = (
+            self._strip,
+            TaskActionsView(desk).widget,
+            ErrorReaderView(self._session, self._report).widget,
+            LogReaderView(self._session, self._report).widget,
+            self._output,
+            AttemptsView(desk).widget,
+            NeighboursView(desk).widget,
+        )
+        self._body: Any = ipywidgets.VBox(parts)
+        self._body.add_class("fd-report-body")
+        self._tabs: Any = ipywidgets.Tab(children=[self._body, LineageView(desk).widget], selected_index=0)
         self.widget: Any = ipywidgets.VBox([self._head, self._tabs])
         self.widget.add_class("fd-card").add_class("fd-report")
 
     def _bind(self) -> None:
-        for fragment in (self._head, self._strip, self._details, self._log):
+        for fragment in (self._head, self._strip):
             fragment.on_action(self._session.guard(self._act))
         report, language = self._report, speaks(self._session)
         redraw(self._draw_head, language, (report, ["task_id", "task", "loading", "problem"]))
         redraw(self._draw_strip, language, (report, ["task", "stage_id"]))
-        redraw(self._draw_details, language, (report, ["task", "stage_id", "attempts"]))
-        redraw(self._draw_log, language, (report, ["task", "stage_id", "log", "log_loading", "log_problem"]))
+        redraw(self._draw_output, language, (report, ["task", "stage_id"]))
 
     def _act(self, action: str, value: str | None) -> None:
         if action == "choose" and value is not None:
@@ -65,13 +67,6 @@ class ReportView:
             self._report.close()
         elif action == "reload":
             self._report.reload()
-        elif action == "reload_log":
-            self._report.reload_log()
-        elif action == "whole_error":
-            self._whole_error = value
-            self._draw_details()
-        elif action == "same_cause" and value is not None:
-            self._desk.table.filter(fingerprint=value)
 
     def _draw_head(self) -> None:
         texts, report = self._session.texts, self._report
@@ -93,76 +88,18 @@ class ReportView:
     def _draw_strip(self) -> None:
         if self._report.between:
             return
-        texts, task = self._session.texts, self._report.task
+        texts, task, stage = self._session.texts, self._report.task, self._report.stage
         nodes = [strip_node(texts, task, self._report.stage_id)] if task and task.stages else []
-        self._strip.show(*nodes, language=texts.language)
+        if stage is not None:
+            nodes.append(facts_node(texts, stage))
+        self._strip.show(el("div", *nodes, cls="fd-details"), language=texts.language)
 
-    def _draw_details(self) -> None:
+    def _draw_output(self) -> None:
         if self._report.between:
             return
         texts, task, stage = self._session.texts, self._report.task, self._report.stage
-        nodes: list[Child] = []
-        if task is not None:
-            key = stage.stage_id if stage else task.task_id
-            nodes = [
-                facts_node(texts, stage) if stage else None,
-                self._error_node(texts, stage.error if stage else task.error, key),
-                output_node(texts, stage) if stage else None,
-                attempts_node(
-                    texts, [row for row in self._report.attempts if stage and row.stage_id == stage.stage_id]
-                ),
-            ]
-        self._details.show(el("div", *nodes, cls="fd-details"), language=texts.language)
-
-    def _error_node(self, texts: Texts, error: str | None, key: str) -> Child:
-        if not error:
-            return None
-        whole = self._whole_error == key or len(error) <= LONGEST_TEXT
-        shown = error if whole else f"{error[:LONGEST_TEXT]}…"
-        tools: list[Child] = [copy_button(texts("action.copy"), texts("action.copied"), key=f"error-{key}")]
-        if not whole:
-            tools.insert(
-                0,
-                button(
-                    texts("report.show_all", n=len(error), count=texts.count(len(error))),
-                    action="whole_error",
-                    value=key,
-                ),
-            )
-        return [
-            fold(
-                texts("report.error"),
-                el("pre", shown, cls="fd-text fd-error-text", tabindex="0", data_key=f"error-{key}"),
-                tools=tools,
-                key=f"error-of-{key}",
-            ),
-            self._same_cause(texts),
-        ]
-
-    def _same_cause(self, texts: Texts) -> Child:
-        """How many other failed tasks have the same fingerprint, and the way to them."""
-        catalog, task_id = self._desk.catalog.catalog, self._report.task_id
-        if catalog is None or task_id is None or task_id not in catalog:
-            return None
-        fingerprint = catalog.rows([task_id])["fingerprint"].iloc[0]
-        if not isinstance(fingerprint, str):
-            return None
-        same = int(((catalog.tasks["fingerprint"] == fingerprint) & (catalog.tasks["status"] == "failed")).sum()) - 1
-        if same < 1:
-            return None
-        return el(
-            "p",
-            button(texts("report.same_cause", n=same, count=texts.count(same)), action="same_cause", value=fingerprint),
-        )
-
-    def _draw_log(self) -> None:
-        if self._report.between:
-            return
-        texts, report = self._session.texts, self._report
-        nodes = (
-            [log_node(texts, report)] if report.stage is not None and self._session.platform.capabilities.logs else []
-        )
-        self._log.show(*nodes, language=texts.language)
+        nodes = [output_node(texts, stage), usage_node(texts, task, stage)] if task and stage else []
+        self._output.show(el("div", *nodes, cls="fd-details"), language=texts.language)
 
 
 def _head_node(texts: Texts, report: ReportState, name: str) -> Node:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from retry_toolkit.retry.evidence import Evidence
+from retry_toolkit.retry.evidence import EVIDENCE, Evidence
 from retry_toolkit.retry.journal import Journal
 from retry_toolkit.retry.journal_file import JOURNAL
 from retry_toolkit.settings import load_settings
@@ -51,6 +52,25 @@ class Archive:
         """Whether there is a journal yet."""
         home = load_settings().home if self.home is None else self.home
         return self.journal is not None or (home / JOURNAL).exists()
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether evidence was ever kept."""
+        home = load_settings().home if self.home is None else self.home
+        return self.evidence is not None or (home / EVIDENCE).exists()
+
+    @contextmanager
+    def look(self) -> Iterator[Evidence | None]:
+        """The evidence, to read; None where there is none yet.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
+        if self.evidence is not None or not self.has_evidence:
+            yield self.evidence
+            return
+        with Evidence.open(load_settings().home if self.home is None else self.home) as evidence:
+            yield evidence
 
     def open(self) -> Opened:
         """Both, open.

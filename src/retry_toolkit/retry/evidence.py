@@ -108,14 +108,18 @@ class Evidence:
         Raises:
             JournalError: A report is damaged.
         """
-        query = """SELECT hash FROM reports JOIN parts USING (evidence_id)
-            WHERE subject = ? AND position = 0 ORDER BY reports.id"""
-        with self._database.reading() as connection:
-            hashes = [row[0] for row in connection.execute(query, (_subject(origin, task_id),))]
-        tasks = [task_of(self._piece(piece)) for piece in dict.fromkeys(hashes)]
+        tasks = list({piece: task for _, piece, task in self._reports(origin, task_id)}.values())
         found = {(each.stage_id, each.attempt): each for task in tasks for each in attempts_of(task)}
         order = {stage.stage_id: stage.position for task in tasks for stage in task.stages}
         return tuple(sorted(found.values(), key=lambda each: (order[each.stage_id], each.stage_id, each.attempt)))
+
+    def reports(self, origin: str, task_id: str) -> tuple[tuple[str, TaskRecord], ...]:
+        """The id of each report of a task, and the task as it was then, the oldest first.
+
+        Raises:
+            JournalError: A report is damaged.
+        """
+        return tuple((evidence_id, task) for evidence_id, _, task in self._reports(origin, task_id))
 
     def task(self, evidence_id: str) -> TaskRecord | None:
         """The task as it was, or None when it is not kept (any more).
@@ -185,6 +189,17 @@ class Evidence:
                 (piece, len(text), body, _now()),
             )
         return piece
+
+    def _reports(self, origin: str, task_id: str) -> list[tuple[str, str, TaskRecord]]:
+        query = """SELECT evidence_id, hash FROM reports JOIN parts USING (evidence_id)
+            WHERE subject = ? AND position = 0 ORDER BY reports.id"""
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (_subject(origin, task_id),)).fetchall()
+        known: dict[str, TaskRecord] = {}
+        for _, piece in rows:
+            if piece not in known:
+                known[piece] = task_of(self._piece(piece))
+        return [(evidence_id, piece, known[piece]) for evidence_id, piece in rows]
 
     def _parts(self, evidence_id: str) -> list[str]:
         query = "SELECT hash FROM parts WHERE evidence_id = ? ORDER BY position"

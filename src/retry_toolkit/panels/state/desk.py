@@ -8,6 +8,7 @@ from typing import Any
 from traitlets import HasTraits, Instance
 
 from retry_toolkit.panels.state.aftermath import AftermathState
+from retry_toolkit.panels.state.attempts import AttemptsState
 from retry_toolkit.panels.state.auto import AutoRefresh
 from retry_toolkit.panels.state.background import Background
 from retry_toolkit.panels.state.batches import BatchesState, Card
@@ -16,6 +17,7 @@ from retry_toolkit.panels.state.disk import DiskState
 from retry_toolkit.panels.state.figures import Figures, count_figures
 from retry_toolkit.panels.state.groups import GroupsState
 from retry_toolkit.panels.state.lineage import LineageState
+from retry_toolkit.panels.state.neighbours import NeighboursState
 from retry_toolkit.panels.state.presence import Presence
 from retry_toolkit.panels.state.report import ReportState
 from retry_toolkit.panels.state.retry import RetryState
@@ -63,6 +65,8 @@ class DeskState(HasTraits):
         self.table = TableState(self.catalog)
         self.report = ReportState(self.session, lambda task_id: self.watch.follow((task_id,)))
         archive = archive or Archive()
+        self.attempts = AttemptsState(self.session, self.report, archive)
+        self.neighbours = NeighboursState(self.session, self.catalog, self.report)
         self.batches = BatchesState(self.session, archive, timing)
         self.aftermath = AftermathState(self.batches, self.presence, self.session.notices)
         self.groups = GroupsState(self.session, self.catalog, archive)

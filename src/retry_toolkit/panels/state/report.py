@@ -1,29 +1,20 @@
-"""The open task: its stages, one of them chosen, with its attempts and the end of its log."""
+"""The open task: its stages, one of them chosen, with its attempts, its error and its log."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from traitlets import Bool, HasTraits, Instance, Tuple, Unicode
 
 from retry_toolkit.errors import NotFound
+from retry_toolkit.panels.state.lines import LogBook, lines_of, read_book
 from retry_toolkit.panels.state.problems import Problem, explain
+from retry_toolkit.panels.state.reader import Reader
 from retry_toolkit.panels.state.session import Session
-from retry_toolkit.platforms.base import FINISHED, AttemptRecord, LogRecord, StageRecord, TaskRecord
-
-LOG_LINES: Final = 400
-
-
-@dataclass(frozen=True, slots=True)
-class LogTail:
-    """The last lines of a stage's log, and how many came before them."""
-
-    lines: tuple[LogRecord, ...] = ()
-    earlier: int = 0
+from retry_toolkit.platforms.base import FINISHED, AttemptRecord, StageRecord, TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +24,16 @@ class _Reading:
 
 
 class ReportState(HasTraits):
-    """`task` is the last state read of `task_id`; `stage_id` the stage that is looked at."""
+    """`task` is the last state read of `task_id`; `stage_id` the stage that is looked at.
+
+    `log` is what is kept of its log, `log_reader` and `error_reader` are what is shown of log and error.
+    """
 
     task_id = Unicode(None, allow_none=True)
     task = Instance(TaskRecord, allow_none=True)
     stage_id = Unicode(None, allow_none=True)
     attempts = Tuple()
-    log = Instance(LogTail, args=())
+    log = Instance(LogBook, args=())
     problem = Instance(Problem, allow_none=True)
     log_problem = Instance(Problem, allow_none=True)
     loading = Bool()
@@ -51,6 +45,10 @@ class ReportState(HasTraits):
         self._follow = follow
         self._reads = 0
         self._log_reads = 0
+        self._log_of: tuple[str, str] | None = None
+        self._log_again = False
+        self.log_reader, self.error_reader = Reader(), Reader()
+        self.observe(lambda _: self._put_error(), names=["task", "stage_id"])
 
     @property
     def stage(self) -> StageRecord | None:
@@ -58,6 +56,13 @@ class ReportState(HasTraits):
         return (
             next((stage for stage in self.task.stages if stage.stage_id == self.stage_id), None) if self.task else None
         )
+
+    @property
+    def error(self) -> str | None:
+        """The error that is looked at: of the chosen stage, else of a task without stages."""
+        if self.task is None:
+            return None
+        return self.stage.error if self.stage is not None else self.task.error
 
     @property
     def between(self) -> bool:
@@ -70,21 +75,23 @@ class ReportState(HasTraits):
             with self.hold_trait_notifications():
                 self.loading = True
                 self.task_id, self.task, self.stage_id = task_id, None, None
-                self.attempts, self.log, self.problem, self.log_problem = (), LogTail(), None, None
+                self.attempts, self.problem = (), None
+                self._forget_log()
         self.reload()
 
     def close(self) -> None:
         """Show no task."""
         self._reads += 1
-        self._log_reads += 1
         with self.hold_trait_notifications():
-            self.task_id, self.task, self.stage_id, self.loading, self.log_loading = None, None, None, False, False
+            self.task_id, self.task, self.stage_id, self.loading = None, None, None, False
+            self._forget_log()
 
     def choose(self, stage_id: str) -> None:
         """Look at a stage of the open task."""
         known = self.task is not None and any(stage.stage_id == stage_id for stage in self.task.stages)
         if known and stage_id != self.stage_id:
-            self.stage_id, self.log = stage_id, LogTail()
+            self._forget_log()
+            self.stage_id = stage_id
             self.reload_log()
 
     def reload(self) -> None:
@@ -111,16 +118,19 @@ class ReportState(HasTraits):
                 self.reload_log()
 
     def reload_log(self) -> None:
-        """Read the end of the log of the chosen stage again."""
+        """Read the log of the chosen stage again; asked for while it is being read, once more afterwards."""
         task, stage = self.task, self.stage
         if task is None or stage is None or not self._session.platform.capabilities.logs:
             return
+        about = (task.task_id, stage.stage)
+        if self.log_loading and about == self._log_of:
+            self._log_again = True
+            return
         self._log_reads += 1
+        self._log_of, self._log_again = about, False
         self.log_loading = True
         read = self._log_reads
-        self._session.start(
-            partial(self._tail, task.task_id, stage.stage), partial(self._take_log, read), partial(self._no_log, read)
-        )
+        self._session.start(partial(self._read_log, *about), partial(self._take_log, read), partial(self._no_log, read))
 
     def _fetch(self, task_id: str) -> _Reading:
         return _Reading(self._session.platform.task(task_id), self._attempts(task_id))
@@ -161,22 +171,39 @@ class ReportState(HasTraits):
         if task_id == self.task_id:
             self.attempts = attempts
 
-    def _tail(self, task_id: str, stage: str) -> LogTail:
-        lines: deque[LogRecord] = deque(maxlen=LOG_LINES)
-        total = 0
-        for line in self._session.platform.logs(task_id, stage):
-            lines.append(line)
-            total += 1
-        return LogTail(tuple(lines), total - len(lines))
+    def _put_error(self) -> None:
+        error = self.error
+        if error:
+            key = f"{self.task_id}/{self.stage_id}/{hash(error)}"
+            if key != self.error_reader.view.key:
+                self.error_reader.put(key, lines_of(error)[0], from_start=True)
 
-    def _take_log(self, read: int, log: LogTail) -> None:
+    def _read_log(self, task_id: str, stage: str) -> LogBook:
+        return read_book(self._session.platform.logs(task_id, stage))
+
+    def _take_log(self, read: int, log: LogBook) -> None:
         if read == self._log_reads:
             self.log_loading, self.log_problem = False, None
             self.log = log
+            self.log_reader.put(f"{self.task_id}/{self.stage_id}", log.lines, skipped=log.skipped)
+            self._reload_log_if_asked()
 
     def _no_log(self, read: int, error: Exception) -> None:
         if read == self._log_reads:
             self.log_loading, self.log_problem = False, explain(error)
+            self._reload_log_if_asked()
+
+    def _reload_log_if_asked(self) -> None:
+        if self._log_again:
+            self._log_again = False
+            self.reload_log()
+
+    def _forget_log(self) -> None:
+        """What is still being read of it is for nobody."""
+        self._log_reads += 1
+        self._log_of, self._log_again = None, False
+        self.log, self.log_problem, self.log_loading = LogBook(), None, False
+        self.log_reader.put("", ())
 
 
 def _first_of_interest(task: TaskRecord) -> str | None:

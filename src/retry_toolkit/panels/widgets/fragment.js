@@ -6,7 +6,7 @@ const TAGS = new Set(
 );
 const ATTRIBUTES = new Set(
   ("class id role title tabindex scope colspan type datetime disabled lang for aria-label aria-labelledby aria-describedby aria-current " +
-    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal data-form data-chosen open " +
+    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal data-form data-chosen data-fold data-arrows data-brings open " +
     "name placeholder autocomplete maxlength spellcheck value max").split(" "),
 );
 
@@ -22,6 +22,7 @@ function build(child, language) {
   const element = document.createElement(tag);
   if ("open" in attributes) element.setAttribute("open", "");
   update(element, attributes, children, language);
+  if (attributes["data-fold"]) remembered(element, () => element.dataset.fold, "open" in attributes);
   return element;
 }
 
@@ -60,6 +61,7 @@ function fill(element, children, language) {
   });
   while (element.childNodes.length > children.length) element.lastChild.remove();
   if (element.dataset.reveal && element.dataset.reveal !== element.revealed) reveal(element);
+  if (element.dataset.brings && element.dataset.brings !== element.brought) bring(element);
   if (element.dataset.stick && atEnd) requestAnimationFrame(() => (element.scrollTop = element.scrollHeight));
 }
 
@@ -71,6 +73,28 @@ function reveal(element) {
     const { top } = element.getBoundingClientRect();
     if (top > window.innerHeight * 0.75 || (before && top < 0)) element.scrollIntoView({ block: "start", behavior: "smooth" });
   });
+}
+
+/** Scroll a box, and nothing but the box, so that one of its nodes is in sight: once, when it becomes this one. */
+function bring(box) {
+  box.brought = box.dataset.brings;
+  requestAnimationFrame(() => {
+    const node = box.querySelector(`[data-key="${CSS.escape(box.brought)}"]`);
+    if (!node) return;
+    const [inner, outer] = [node.getBoundingClientRect(), box.getBoundingClientRect()];
+    if (inner.top < outer.top || inner.bottom > outer.bottom) box.scrollTop += inner.top - outer.top - box.clientHeight / 3;
+  });
+}
+
+/** Arrows move among the buttons of a row of choices; which one Tab reaches is the chosen one. */
+function moveAmong(event) {
+  const row = event.target.closest("[data-arrows]");
+  const buttons = row ? [...row.querySelectorAll("button:not(:disabled)")] : [];
+  const at = buttons.indexOf(event.target.closest("button"));
+  const places = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 };
+  if (at < 0 || !(event.key in places)) return;
+  buttons[places[event.key]]?.focus();
+  event.preventDefault();
 }
 
 async function act(event, root, model) {
@@ -88,6 +112,7 @@ async function act(event, root, model) {
 function render({ model, el }) {
   const root = make("div", { class: "fd fd-fragment" });
   root.addEventListener("click", (event) => act(event, root, model));
+  root.addEventListener("keydown", moveAmong);
   root.addEventListener("input", ({ target }) => {
     const { type, dataset, checked, value } = target;
     if (dataset.action) model.send({ action: dataset.action, value: { radio: dataset.value, checkbox: String(checked) }[type] ?? value });

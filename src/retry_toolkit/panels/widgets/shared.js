@@ -85,3 +85,10 @@ async function copyText(text) {
   document.execCommand("copy");
   area.remove();
 }
+
+/** Keep a part as its reader folded it, while the page is open; `name` says which part it is. */
+function remembered(details, name, open = true) {
+  const folds = (globalThis.fdFolds ??= new Map());
+  details.open = folds.get(name()) ?? open;
+  details.addEventListener("toggle", () => folds.set(name(), details.open));
+}
