@@ -37,7 +37,7 @@ class AttemptsView:
             self._draw,
             speaks(self._session),
             (self._attempts, ["attempts", "pair", "comparison", "comparing", "problem"]),
-            (self._report, ["task", "stage_id"]),
+            (self._report, ["task", "stage_id", "log_problem"]),
         )
 
     def _act(self, action: str, value: str | None) -> None:
@@ -58,7 +58,7 @@ class AttemptsView:
                 _table(texts, state),
                 _unknown(texts, state.unknown),
                 el("div", problem_nodes(texts, state.problem), cls="fd-muted") if state.problem else None,
-                _comparison(texts, state),
+                _comparison(texts, state, log_read=self._report.log_problem is None),
                 key="attempts",
             ),
             language=texts.language,
@@ -137,7 +137,7 @@ def _unknown(texts: Texts, numbers: tuple[int, ...]) -> Child:
     return el("p", texts("attempts.unknown", n=len(numbers), numbers=shown), cls="fd-muted fd-attempts-note")
 
 
-def _comparison(texts: Texts, state: AttemptsState) -> Child:
+def _comparison(texts: Texts, state: AttemptsState, *, log_read: bool) -> Child:
     found = state.comparison
     if not state.pair or (found is None and not state.comparing):
         return None
@@ -149,8 +149,8 @@ def _comparison(texts: Texts, state: AttemptsState) -> Child:
         title,
         el("p", _verdict(texts, found), cls="fd-verdict", role="status"),
         _side_by_side(texts, found),
-        _difference(texts, "error", found.error),
-        _log(texts, found),
+        _difference(texts, "error", found.error, found),
+        _log(texts, found, log_read=log_read),
         cls="fd-compare",
         aria_busy="true" if state.comparing else "false",
     )
@@ -175,12 +175,7 @@ def _side_by_side(texts: Texts, found: Comparison) -> Node:
     before, after = found.before, found.after
     rows: list[tuple[str, Child, Child, bool]] = [
         (texts("attempts.status"), _status(texts, before), _status(texts, after), before.status != after.status),
-        (
-            texts("attempts.started_at"),
-            moment(before.started_at, MISSING),
-            moment(after.started_at, MISSING),
-            False,
-        ),
+        (texts("attempts.started_at"), _started(before), _started(after), False),
         (texts("attempts.duration_s"), texts.duration(before.duration_s), texts.duration(after.duration_s), False),
         (texts("fact.tokens"), _count(texts, before.tokens), _count(texts, after.tokens), False),
         (texts("compare.requested_by"), before.requested_by or MISSING, after.requested_by or MISSING, False),
@@ -218,25 +213,32 @@ def _status(texts: Texts, attempt: AttemptRecord) -> Node:
     return status(texts.word("status", attempt.status), attempt.status)
 
 
+def _started(attempt: AttemptRecord) -> Node:
+    return moment(attempt.started_at, MISSING)
+
+
 def _count(texts: Texts, number: int | None) -> str:
     return texts("unit.unknown") if number is None else texts.count(number)
 
 
-def _log(texts: Texts, found: Comparison) -> Child:
+def _log(texts: Texts, found: Comparison, *, log_read: bool) -> Child:
     if found.log is not None:
-        return _difference(texts, "log", found.log)
+        return _difference(texts, "log", found.log, found)
+    if not log_read:
+        return el("p", texts("compare.log_unread"), cls="fd-muted")
     numbers = texts.join(str(number) for number in found.without_log)
     return el("p", texts("compare.no_log", n=len(found.without_log), numbers=numbers), cls="fd-muted")
 
 
-def _difference(texts: Texts, what: Literal["error", "log"], found: Difference) -> Node:
+def _difference(texts: Texts, what: Literal["error", "log"], found: Difference, pair: Comparison) -> Node:
     """What differs in error or log, with the first difference in sight."""
     name = texts(f"compare.{what}_title")
     if found.equal:
         words = texts("compare.identical" if found.identical else "compare.equal_part")
         return el("p", el("strong", name), " ", el("span", words, cls="fd-muted"), cls="fd-diff-title")
     first = next((at for at, row in enumerate(found.rows) if row.kind not in {"same", "gap"}), -1)
-    rows = [_row(texts, row, first=at == first) for at, row in enumerate(found.rows)]
+    key = f"first-{pair.before.attempt}-{pair.after.attempt}"
+    rows = [_row(texts, row, first=key if at == first else None) for at, row in enumerate(found.rows)]
     more = found.left_out + found.uncompared
     return el(
         "div",
@@ -247,13 +249,13 @@ def _difference(texts: Texts, what: Literal["error", "log"], found: Difference) 
             el("span", texts("compare.lines", n=found.changes, count=texts.count(found.changes)), cls="fd-muted"),
             cls="fd-diff-title",
         ),
-        el("div", *rows, cls="fd-diff", role="region", tabindex="0", aria_label=name, data_brings="first-difference"),
+        el("div", *rows, cls="fd-diff", role="region", tabindex="0", aria_label=name, data_brings=key),
         el("p", texts("compare.more", n=more, count=texts.count(more)), cls="fd-muted") if more else None,
         data_key=f"diff-{what}",
     )
 
 
-def _row(texts: Texts, row: Row, *, first: bool) -> Node:
+def _row(texts: Texts, row: Row, *, first: str | None) -> Node:
     if row.kind == "gap":
         words = texts("compare.gap", n=row.count, count=texts.count(row.count))
         return el("div", words, cls="fd-diff-row fd-diff-gap")
@@ -269,8 +271,7 @@ def _row(texts: Texts, row: Row, *, first: bool) -> Node:
         for name, side in zip(_SIDES, (row.before, row.after), strict=True)
     ]
     label = el("span", texts("compare.first"), cls="fd-diff-first") if first else None
-    key = "first-difference" if first else None
-    return el("div", label, *sides, cls=f"fd-diff-row fd-diff-is-{row.kind}", data_key=key)
+    return el("div", label, *sides, cls=f"fd-diff-row fd-diff-is-{row.kind}", data_key=first)
 
 
 def _parts(side: Side, *, whole: bool) -> list[Child]:

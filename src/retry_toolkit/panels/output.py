@@ -67,7 +67,8 @@ def usage_node(texts: Texts, task: TaskRecord, stage: StageRecord) -> Child:
         )
         for name, value in rows
     ]
-    return fold(texts("report.usage"), el("dl", *items, cls="fd-meanings"), key="usage")
+    told = any(value is not None and value.strip("0.") for _, value in rows)
+    return fold(texts("report.usage"), el("dl", *items, cls="fd-meanings"), key="usage", open_=told)
 
 
 def _prose(text: str) -> Node:

@@ -105,6 +105,7 @@ class LogReaderView:
             "reloads": True,
             "searches": True,
             "live": stage.status == "running",
+            "busy": report.log_loading and not report.log.lines,
             "end": True,
             "notes": _log_notes(texts, report),
         }
@@ -120,6 +121,7 @@ def _show(widget: LineReader, texts: Texts, view: View, about: dict[str, Any], *
             "whole": "",
             "reloads": False,
             "live": False,
+            "busy": False,
             "notes": "",
             "folded": False,
             **about,

@@ -97,7 +97,7 @@ def fold(title: str, *body: Child, key: str, tools: list[Child] | None = None, o
     return el(
         "section",
         el("div", *(tools or []), cls="fd-fold-tools"),
-        el("details", el("summary", el("h3", title)), *body, open=open_, data_key=key, data_fold=key),
+        el("details", el("summary", el("h3", title)), *body, open=open_, data_key=f"{key}-{open_}", data_fold=key),
         cls="fd-fold",
         data_key=f"fold-{key}",
     )

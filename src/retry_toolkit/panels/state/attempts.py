@@ -170,7 +170,8 @@ class AttemptsState(HasTraits):
                 each.attempt: parts.get(each.attempt) or _kept_log(evidence, reports, request, each.attempt)
                 for each in (request.before, request.after)
             }
-        return compare(request.before, request.after, logs, _parameters(request, reports))
+        in_place = self._session.platform.capabilities.stage_retry == "in_place"
+        return compare(request.before, request.after, logs, _parameters(request, reports, in_place=in_place))
 
     def _take_comparison(self, compared: int, comparison: Comparison) -> None:
         if compared == self._compared:
@@ -237,13 +238,16 @@ def _kept_log(
     return None
 
 
-def _parameters(request: _Request, reports: Sequence[tuple[str, TaskRecord]]) -> dict[str, tuple[str, str]] | None:
+def _parameters(
+    request: _Request, reports: Sequence[tuple[str, TaskRecord]], *, in_place: bool
+) -> dict[str, tuple[str, str]] | None:
     """Parameters that differ between the two attempts; None where those of one are not known."""
     found = []
     for each in (request.before, request.after):
         tasks = [task for _, task in reports if _stage_at(task, request.stage.stage_id, each.attempt) is not None]
-        latest = request.task if each.attempt == request.stage.retry_count + 1 else None
-        task = latest or (tasks[-1] if tasks else None)
+        # A stage that is reset in place has its task's parameters, then as now.
+        latest = request.task if in_place or each.attempt == request.stage.retry_count + 1 else None
+        task = tasks[-1] if tasks else latest
         found.append(None if task is None else task.parameters)
     before, after = found
     if before is None or after is None:

@@ -114,6 +114,8 @@ function render({ model, el }) {
     pane.classList.toggle("fd-reader-folded", view.folded);
     root.dataset.kind = view.kind;
     const fresh = view.key !== shownKey;
+    // While it is read anew, what stands below stays where it is.
+    empty.style.minHeight = view.busy && pane.offsetHeight ? `${pane.offsetHeight}px` : view.busy ? empty.style.minHeight : "";
     if (fresh) input.value = "";
     input.placeholder = words.search;
     input.setAttribute("aria-label", words.search_in);
@@ -128,7 +130,7 @@ function render({ model, el }) {
     whole.hidden = !view.whole;
     whole.textContent = view.whole;
     reload.hidden = !view.reloads;
-    bar.hidden = !any || !view.searches;
+    bar.hidden = !(any || view.busy) || !view.searches;
     error.hidden = view.kind !== "log";
     error.disabled = view.errors === 0;
     error.textContent = view.errors ? words.first_error : words.no_error;

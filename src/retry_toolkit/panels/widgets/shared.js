@@ -90,5 +90,8 @@ async function copyText(text) {
 function remembered(details, name, open = true) {
   const folds = (globalThis.fdFolds ??= new Map());
   details.open = folds.get(name()) ?? open;
-  details.addEventListener("toggle", () => folds.set(name(), details.open));
+  details.addEventListener("click", (event) => {
+    // Only what the reader does is remembered; it happens after the click.
+    if (event.target.closest("summary")?.parentElement === details) folds.set(name(), !details.open);
+  });
 }
