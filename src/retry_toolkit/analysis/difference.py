@@ -14,7 +14,7 @@ from retry_toolkit.frames.fingerprints import masked
 MOST_LINES: Final = 2_000
 """Lines of each text that are compared, counted from the first that differs."""
 
-MOST_ROWS: Final = 300
+MOST_ROWS: Final = 200
 CONTEXT: Final = 2
 
 _EXACT_PAIRS: Final = 1_000_000

@@ -17,8 +17,8 @@ from retry_toolkit.text import MISSING, Texts
 
 _MOST_ATTEMPTS: Final = 50
 _LONGEST_ERROR: Final = 160
-_LONGEST_TEXT: Final = 4_000
-_LONGEST_LINE: Final = 300
+_LONGEST_TEXT: Final = 1_200
+_LONGEST_LINE: Final = 200
 _SIDES: Final[tuple[Literal["before"], Literal["after"]]] = ("before", "after")
 _LETTERS: Final = {"before": "A", "after": "B"}
 

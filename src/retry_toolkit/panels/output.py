@@ -16,9 +16,11 @@ from retry_toolkit.text import Texts
 LONGEST_TEXT: Final = 20_000
 _LONGEST_VALUE: Final = 2_000
 _LONGEST_NAME: Final = 120
+_LONGEST_ARTIFACT: Final = 300
 _DEEPEST: Final = 6
 _MOST_CHILDREN: Final = 50
 _MOST_VALUES: Final = 400
+_MOST_CHARS: Final = 40_000
 _SHOWN_ABOVE: Final = ("summary", "status", "confidence", "artifacts")
 _VERDICTS: Final = {"pass": "succeeded", "fail": "failed", "partial": "unknown"}
 
@@ -108,7 +110,7 @@ def _facts(texts: Texts, output: Mapping[str, Any]) -> Child:
 
 
 def _artifacts(texts: Texts, artifacts: list[str]) -> Node:
-    names = [el("li", el("code", _text(name))) for name in artifacts[:_MOST_CHILDREN]]
+    names = [el("li", el("code", clipped(_text(name), _LONGEST_ARTIFACT))) for name in artifacts[:_MOST_CHILDREN]]
     more = len(artifacts) - len(names)
     return el("ul", *names, el("li", texts("output.more", n=more, count=texts.count(more))) if more else None)
 
@@ -123,6 +125,7 @@ class _Tree:
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
         self._left = _MOST_VALUES
+        self._room = _MOST_CHARS
 
     def children(self, value: Mapping[Any, Any] | list[Any], depth: int = 0) -> Iterator[Child]:
         """The parts of a value, the first of them where there are many."""
@@ -140,7 +143,9 @@ class _Tree:
     def _node(self, name: str, value: object, depth: int) -> Node:
         label = el("span", name, cls="fd-tree-name")
         if not isinstance(value, dict | list) or not value:
-            return el("div", label, el("span", _leaf(value), cls="fd-tree-value"), cls="fd-tree-leaf")
+            text = clipped(_leaf(value), max(self._room, 1))
+            self._room -= len(text)
+            return el("div", label, el("span", text, cls="fd-tree-value"), cls="fd-tree-leaf")
         size = el("span", self._texts("output.entries", n=len(value), count=len(value)), cls="fd-muted")
         if depth >= _DEEPEST:
             return el("div", label, size, cls="fd-tree-leaf")

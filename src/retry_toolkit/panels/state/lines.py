@@ -24,13 +24,13 @@ _VISIBLE: Final = (
 _ERROR = re.compile(
     r"Traceback \(most recent call last\)|^\s*(?:Caused by|Exception in thread)\b"
     r"|(?:^|[\s\[|(<\"'=])(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)(?=$|[\s\]|:)>\"',])"
-    r"|^\s*(?:[Ee]rror|[Ff]atal|[Pp]anic)(?: error)?\s*[:\[(]"
+    r"|^\s*(?:[Ee]rror|[Ff]atal|[Pp]anic)(?: error)?\s*[:\[(]|\[(?:[Ee]rror|[Ff]atal)\]"
     r"|\blevel[\"']?\s*[=:]\s*[\"']?(?:error|fatal|critical)\b"
     r"|^\s*[\w.]*(?:Error|Exception)(?:$|:)"
     r"|(?:^|[\s\[【])(?:错误|致命|异常)(?=$|[\s\]】:：])"
 )
 _WARNING = re.compile(
-    r"(?:^|[\s\[|(<\"'=])(?:WARN|WARNING)(?=$|[\s\]|:)>\"',])|^\s*[Ww]arning\s*:|\w+Warning:"
+    r"(?:^|[\s\[|(<\"'=])(?:WARN|WARNING)(?=$|[\s\]|:)>\"',])|^\s*[Ww]arning\s*:|\[[Ww]arn(?:ing)?\]|\w+Warning:"
     r"|\blevel[\"']?\s*[=:]\s*[\"']?warn(?:ing)?\b|(?:^|[\s\[【])警告(?=$|[\s\]】:：])"
 )
 _LOOKED_AT: Final = 400
