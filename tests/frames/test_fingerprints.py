@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retry_toolkit.frames.fingerprints import MAX_CHARS, fingerprint, fingerprints
+from retry_toolkit.frames.fingerprints import MAX_CHARS, fingerprint, fingerprints, masked
 
 TRACEBACK = """Traceback (most recent call last):
   File "/srv/pipe.py", line {line}, in clean
@@ -172,3 +172,23 @@ def test_messages_that_differ_in_values_only_are_one_cause(words: list[str], dat
         return " ".join(f"{word} {data.draw(HOLES)}" for word in words)
 
     assert fingerprint(message()) == fingerprint(message())
+
+
+def test_lines_are_masked_whole() -> None:
+    """Each by itself and at any length; what is quoted stays, without its numbers and paths."""
+    lines = [
+        "2026-11-25 10:00:01 read 12 rows from /tmp/a/b.csv",
+        "  KeyError: 'amount 7' in \"/data/x1/y.csv\"",
+        "exit code 137 after 3 s",
+        "",
+        "x" * 1000 + " 5",
+    ]
+    assert masked(lines) == [
+        "* read * rows from *",
+        "KeyError: 'amount *' in \"*\"",
+        "exit code 137 after * s",
+        "",
+        "x" * 1000 + " *",
+    ]
+    assert masked([]) == []
+    assert masked(["lone \ud800 3"]) == ["lone \ufffd *"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from retry_toolkit.panels.state import lines as lines_module
 from retry_toolkit.panels.state.lines import Line, level_of, lines_of, printable, read_book
-from retry_toolkit.panels.state.reader import MOST_BYTES, MOST_LINES, PAGE_LINES, Reader, act_on
+from retry_toolkit.panels.state.reader import MOST_BYTES, MOST_LINES, PAGE_LINES, Found, Reader, act_on
 from retry_toolkit.platforms.base import LogRecord
 
 
@@ -81,7 +82,7 @@ def test_a_search_counts_all_lines_and_goes_around() -> None:
     reader.put("a", [*lines, Line("[disk] is full.* again")])
     assert (reader.view.found.count, reader.view.found.at, reader.view.found.number) == (3, 2, 4001)
     reader.search("nowhere")
-    assert (reader.view.found.count, reader.view.found.number) == (0, None)
+    assert reader.view.found == Found("nowhere")
     reader.step(1)
     reader.search("")
     assert reader.view.found.query == ""
@@ -99,6 +100,18 @@ def test_the_first_error_is_shown() -> None:
     reader.put("b", many(3))
     reader.first_error()
     assert reader.view.goto[0] == 1
+
+
+def test_the_first_error_is_of_the_latest_attempt() -> None:
+    """What went wrong in earlier attempts is not asked for, unless nothing else did."""
+    lines = [Line("old", "error"), Line("x"), Line("x"), Line("new", "error"), Line("more", "error")]
+    reader = Reader()
+    reader.put("a", lines, latest=2)
+    reader.first_error()
+    assert reader.view.goto[1] == 4
+    reader.put("b", lines[:3], latest=2)
+    reader.first_error()
+    assert reader.view.goto[1] == 1
 
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "长" * 100_000, "short"])
@@ -176,6 +189,13 @@ def test_a_book_keeps_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(book.lines) == 6
     monkeypatch.setattr(lines_module, "KEPT_CHARS", 10)
     assert [one.text for one in read_book([record("x" * 8), record("y" * 50), record("z" * 4)]).records] == ["zzzz"]
+
+
+def test_the_latest_attempt_begins_at_its_time() -> None:
+    """Its place is that of the first line since then, also behind texts of several lines."""
+    records = [replace(record("a\nb"), time=datetime(2026, 1, day, tzinfo=UTC)) for day in (1, 2, 3)]
+    assert read_book(records).latest == 0
+    assert read_book(records, since=datetime(2026, 1, 2, tzinfo=UTC)).latest == 2
 
 
 def test_a_line_says_where_it_came_from() -> None:

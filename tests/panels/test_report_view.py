@@ -107,7 +107,7 @@ def test_an_error_of_many_lines_is_folded_and_searched(report_of: MakeReport) ->
     assert error.window["counted"] == "1 of 1"
     assert error.window["goto"][1] == 50_002
     sent: list[Any] = []
-    error.send = lambda content, buffers=None: sent.append((content, buffers))  # type: ignore[method-assign]
+    error.send = lambda content, buffers=None: sent.append((content, buffers))
     error._handle_custom_msg({"action": "download"}, [])
     assert sent == [({"file": "a-join-error.txt"}, [text.encode()])]
 

@@ -15,6 +15,7 @@ import pytest
 
 from retry_toolkit.errors import JournalError, Unavailable
 from retry_toolkit.platforms.base import LogRecord, StageRecord, Status, TaskRecord
+from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.evidence import Evidence
 from retry_toolkit.retry.evidence_text import CHUNK_BYTES, task_of, task_text
 from retry_toolkit.sqlite import connect_sqlite
@@ -263,6 +264,19 @@ class TestTrouble:
             evidence.task(evidence_id)
         with pytest.raises(JournalError, match="not as it was kept"):
             list(evidence.logs(evidence_id))
+
+    def test_reports_of_a_task_are_named_in_order(self, home: Path) -> None:
+        """Each with the task as it was then, so that the log of an attempt can be found."""
+        archive = Archive(home=home)
+        with archive.look() as nothing:
+            assert nothing is None
+        assert not (home / "evidence.db").exists()
+        with Evidence.open(home) as evidence:
+            ids = [evidence.save(task(number), (), origin=ORIGIN) for number in (0, 1)]
+            evidence.save(replace(task(), task_id="other"), (), origin=ORIGIN)
+        with archive.look() as kept:
+            assert kept is not None
+            assert kept.reports(ORIGIN, "t1") == tuple(zip(ids, (task(0), task(1)), strict=True))
 
     @pytest.mark.parametrize(
         ("statement", "words"),

@@ -24,7 +24,7 @@ _LETTERS: Final = {"before": "A", "after": "B"}
 
 
 class AttemptsView:
-    """Hidden where the stage has not begun."""
+    """Hidden where a stage was tried once at most: of that the report has told all."""
 
     def __init__(self, desk: DeskState) -> None:
         self._session = desk.session
@@ -48,10 +48,10 @@ class AttemptsView:
         if self._report.between:
             return
         texts, state = self._session.texts, self._attempts
-        if self._report.stage is None or not state.attempts:
+        total = len(state.attempts) + len(state.unknown)
+        if self._report.stage is None or total < len(_SIDES):
             self._fragment.show(language=texts.language)
             return
-        total = len(state.attempts) + len(state.unknown)
         self._fragment.show(
             fold(
                 texts("report.attempts", n=total),

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from traitlets import Bool, HasTraits, Instance, Tuple
 
 from retry_toolkit.analysis.difference import Difference, find_difference
-from retry_toolkit.panels.state.lines import lines_of, read_book
+from retry_toolkit.panels.state.lines import lines_of, printable, read_book
 from retry_toolkit.panels.state.problems import Problem, explain
 from retry_toolkit.panels.state.report import ReportState
 from retry_toolkit.panels.state.session import Session
@@ -262,4 +262,4 @@ def _stage_at(task: TaskRecord, stage_id: str, attempt: int) -> StageRecord | No
 
 
 def _value(parameters: Mapping[str, Any], name: str) -> str:
-    return "" if name not in parameters else str(parameters[name])[:_LONGEST_VALUE]
+    return "" if name not in parameters else printable(str(parameters[name])[:_LONGEST_VALUE])[0]

@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from retry_toolkit.platforms.base import LogRecord
@@ -48,17 +49,19 @@ class Line(NamedTuple):
 class LogBook:
     """The end of a log: `records` as they came, `lines` as they are shown.
 
-    `skipped` lines came before and are not kept; `codes` of a terminal were left out.
+    `skipped` lines came before and are not kept; `codes` of a terminal were left out. The latest attempt begins at the
+    line `latest`.
     """
 
     records: tuple[LogRecord, ...] = ()
     lines: tuple[Line, ...] = ()
     skipped: int = 0
     codes: int = 0
+    latest: int = 0
 
 
-def read_book(records: Iterable[LogRecord]) -> LogBook:
-    """The end of a log, as much of it as a page keeps."""
+def read_book(records: Iterable[LogRecord], *, since: datetime | None = None) -> LogBook:
+    """The end of a log, as much of it as a page keeps; the latest attempt began at `since`, None if it is the only one."""
     kept: deque[LogRecord] = deque()
     chars = skipped = 0
     for record in records:
@@ -69,12 +72,14 @@ def read_book(records: Iterable[LogRecord]) -> LogBook:
             chars -= len(dropped.text)
             skipped += dropped.text.count("\n") + 1
     lines: list[Line] = []
-    codes = 0
+    codes, latest = 0, None if since is not None else 0
     for record in kept:
+        if latest is None and since is not None and record.time is not None and record.time >= since:
+            latest = len(lines)
         shown, left_out = lines_of(record.text, kind=record.kind, cut=record.truncated)
         lines += shown
         codes += left_out
-    return LogBook(tuple(kept), tuple(lines), skipped, codes)
+    return LogBook(tuple(kept), tuple(lines), skipped, codes, latest or 0)
 
 
 def lines_of(text: str, *, kind: str = "", cut: bool = False) -> tuple[list[Line], int]:

@@ -59,7 +59,7 @@ class Reader(HasTraits):
         super().__init__()
         self._key = ""
         self._lines: Sequence[Line] = ()
-        self._skipped = 0
+        self._skipped = self._latest = 0
         self._ends: Any = np.zeros(1, dtype=np.int64)
         self._window = (0, 0)
         self._following = True
@@ -68,13 +68,18 @@ class Reader(HasTraits):
         self._errors: Any = np.zeros(0, dtype=np.int64)
         self._goto = (0, 0)
 
-    def put(self, key: str, lines: Sequence[Line], *, skipped: int = 0, from_start: bool = False) -> None:
-        """Show these lines: from their end, or `from_start`; with the same `key` as before, they have grown."""
+    def put(
+        self, key: str, lines: Sequence[Line], *, skipped: int = 0, latest: int = 0, from_start: bool = False
+    ) -> None:
+        """Show these lines: from their end, or `from_start`; with the same `key` as before, they have grown.
+
+        `skipped` came before and are not kept; the first error is looked for from the place `latest` on.
+        """
         fresh = key != self._key
         before, dropped = len(self._lines), skipped - self._skipped
         if fresh:
             self._key, self._found, self._following = key, Found(), not from_start
-        self._lines, self._skipped = lines, skipped
+        self._lines, self._skipped, self._latest = lines, skipped, latest
         self._ends = np.cumsum([0, *map(_cost, lines)])
         self._errors = np.flatnonzero([line.mark == "error" for line in lines])
         if fresh and from_start:
@@ -125,9 +130,10 @@ class Reader(HasTraits):
             self._publish()
 
     def first_error(self) -> None:
-        """Show the first line that looks like an error."""
+        """Show the first line of the latest attempt that looks like an error, else the first of all."""
         if len(self._errors):
-            self._show(int(self._errors[0]))
+            at = int(np.searchsorted(self._errors, self._latest)) % len(self._errors)
+            self._show(int(self._errors[at]))
             self._publish()
 
     def text(self, most: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -130,7 +131,10 @@ class ReportState(HasTraits):
         self._log_of, self._log_again = about, False
         self.log_loading = True
         read = self._log_reads
-        self._session.start(partial(self._read_log, *about), partial(self._take_log, read), partial(self._no_log, read))
+        since = stage.started_at if stage.retry_count else None
+        self._session.start(
+            partial(self._read_log, *about, since), partial(self._take_log, read), partial(self._no_log, read)
+        )
 
     def _fetch(self, task_id: str) -> _Reading:
         return _Reading(self._session.platform.task(task_id), self._attempts(task_id))
@@ -178,14 +182,15 @@ class ReportState(HasTraits):
             if key != self.error_reader.view.key:
                 self.error_reader.put(key, lines_of(error)[0], from_start=True)
 
-    def _read_log(self, task_id: str, stage: str) -> LogBook:
-        return read_book(self._session.platform.logs(task_id, stage))
+    def _read_log(self, task_id: str, stage: str, since: datetime | None) -> LogBook:
+        return read_book(self._session.platform.logs(task_id, stage), since=since)
 
     def _take_log(self, read: int, log: LogBook) -> None:
         if read == self._log_reads:
             self.log_loading, self.log_problem = False, None
             self.log = log
-            self.log_reader.put(f"{self.task_id}/{self.stage_id}", log.lines, skipped=log.skipped)
+            key = f"{self.task_id}/{self.stage_id}"
+            self.log_reader.put(key, log.lines, skipped=log.skipped, latest=log.latest)
             self._reload_log_if_asked()
 
     def _no_log(self, read: int, error: Exception) -> None:
