@@ -61,7 +61,7 @@ class LogBook:
 
 
 def read_book(records: Iterable[LogRecord], *, since: datetime | None = None) -> LogBook:
-    """The end of a log, as much of it as a page keeps; the latest attempt began at `since`, None if it is the only one."""
+    """The end of a log, as much of it as a page keeps; `since` tells when the latest of several attempts began."""
     kept: deque[LogRecord] = deque()
     chars = skipped = 0
     for record in records:
