@@ -9,6 +9,7 @@ from typing import Final
 from retry_toolkit.panels.groups import worth_parts
 from retry_toolkit.panels.state.groups import Past
 from retry_toolkit.panels.state.proposals import CANARIES, Proposal
+from retry_toolkit.panels.state.retry import RetryState
 from retry_toolkit.panels.view import clipped, one_line, reason_text, retries_text
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el
 from retry_toolkit.retry import reasons
@@ -18,23 +19,50 @@ from retry_toolkit.text import Texts
 _CAUSES_SHOWN: Final = 5
 _ROWS_SHOWN: Final = 100
 _LONGEST: Final = 160
+ANSWERS: Final = frozenset({"confirm", "cancel", "typed", "careful", "files", "name"})
+"""Actions of the controls of a question."""
 
 
-def confirmation_node(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> Node:
-    """What will happen; where nothing can, why. `past` is what earlier retries came to, by fingerprint."""
+def answer(retry: RetryState, action: str, value: str | None) -> None:
+    """Do what a control of the question says."""
+    match action:
+        case "confirm":
+            retry.confirm(value or "")
+        case "cancel":
+            retry.revoke()
+        case "typed":
+            retry.vary(typed=value or "")
+        case "careful":
+            retry.vary(careful=value == "true")
+        case "files":
+            retry.vary(copy_files=value == "copy")
+        case "name":
+            retry.vary(new_name=(value or "").strip())
+
+
+def confirmation_node(texts: Texts, proposal: Proposal, past: Mapping[str, Past], *, block: str | None = None) -> Node:
+    """What will happen; where nothing can, why.
+
+    Args:
+        texts: The language.
+        proposal: What is asked about.
+        past: What earlier retries came to, by fingerprint.
+        block: Why it cannot be confirmed here (`block.<reason>`), or None.
+    """
     title, body = _question(texts, proposal, past) if proposal.ready else _refusal(texts, proposal)
     yes = button(
         texts(f"confirm.{proposal.kind}_yes"),
         action="confirm",
         value=proposal.key,
         cls="fd-button fd-primary",
-        disabled=not proposal.can_confirm,
+        disabled=block is not None or not proposal.can_confirm,
     )
     no = button(texts("action.cancel" if proposal.ready else "action.dismiss"), action="cancel", cls="fd-button")
     return el(
         "section",
         el("h3", title),
         *body,
+        el("p", texts(f"block.{block}"), cls="fd-muted fd-why") if block else None,
         el("div", yes if proposal.ready else None, no, cls="fd-buttons"),
         cls="fd-confirm",
         aria_label=title,
@@ -78,7 +106,8 @@ def _stage_lines(texts: Texts, row: PlanRow, past: Mapping[str, Past]) -> Node:
 
 def _batch_parts(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> list[Child]:
     count = len(proposal.ready)
-    sent = "batch_sent" if proposal.made.action == "stage" else "batch_sent_whole"
+    whole = "batch_sent_whole" if proposal.made.copy_files else "batch_sent_linked"
+    sent = "batch_sent" if proposal.made.action == "stage" else whole
     return [
         el(
             "ul",

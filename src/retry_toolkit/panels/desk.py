@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import ipywidgets
 
@@ -29,6 +29,9 @@ from retry_toolkit.retry.policy import TIMING, Timing
 from retry_toolkit.settings import Language, load_settings
 from retry_toolkit.text import Texts
 
+PARTS: Final = ("header", "figures", "groups", "filters", "report", "disk")
+"""What a desk can do without; the table of tasks is what it is for."""
+
 
 class FailureDesk:
     """Shows the failed tasks of a platform and retries what is chosen; the last line of a cell shows it.
@@ -41,6 +44,10 @@ class FailureDesk:
         pause: Waits so many seconds between two looks at the open task.
         archive: Where the journal and the evidence of retries are; in the home directory if None.
         timing: Waits of retries.
+        without: Parts to leave out, of `header`, `figures`, `groups`, `filters`, `report` and `disk`.
+
+    Raises:
+        ValueError: `without` names something that is no part.
 
     Attributes:
         state: Everything that the page knows and can do (`DeskState`); it works without a page too.
@@ -57,7 +64,9 @@ class FailureDesk:
         pause: Callable[[float], object] | None = None,
         archive: Archive | None = None,
         timing: Timing = TIMING,
+        without: Collection[str] = (),
     ) -> None:
+        self._without = _checked(without)
         self.state = DeskState(
             platform,
             texts=Texts(language or load_settings().language),
@@ -77,25 +86,40 @@ class FailureDesk:
 
     def _build(self) -> Any:
         state = self.state
-        lists = (FiltersView(state), AftermathView(state), RetryBarView(state), TasksView(state))
-        table = ipywidgets.VBox([view.widget for view in lists])
+        lists = [*self._part("filters", FiltersView)]
+        lists += [view(state).widget for view in (AftermathView, RetryBarView, TasksView)]
+        table = ipywidgets.VBox(lists)
         table.add_class("fd-card").add_class("fd-list")
-        left = ipywidgets.VBox([GroupsView(state).widget, table])
+        left = ipywidgets.VBox([*self._part("groups", GroupsView), table])
         left.add_class("fd-left")
-        main = ipywidgets.VBox([left, ReportView(state).widget, DiskView(state).widget])
+        main = ipywidgets.VBox([left, *self._part("report", ReportView), *self._part("disk", DiskView)])
         main.add_class("fd-main")
         sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
         sheet.add_class("fd-sheet")
         head = (
             PageView(state).widget,
-            HeaderView(state).widget,
+            *self._part("header", HeaderView),
             OperatorView(state).widget,
             NoticesView(state).widget,
-            FiguresView(state).widget,
+            *self._part("figures", FiguresView),
         )
         page = ipywidgets.VBox([sheet, *head, main])
         page.add_class("fd").add_class("fd-desk")
         return page
 
+    def _part(self, name: str, view: Callable[[DeskState], Any]) -> tuple[Any, ...]:
+        """The widget of a part, unless it is left out."""
+        return () if name in self._without else (view(self.state).widget,)
+
+    def __repr__(self) -> str:
+        return f"<FailureDesk {self.state.session.platform.name}>"
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
+
+
+def _checked(without: Collection[str]) -> frozenset[str]:
+    names = frozenset([without] if isinstance(without, str) else without)
+    if wrong := sorted(map(str, names - frozenset(PARTS))):
+        raise ValueError(f"A desk has no part {', '.join(map(repr, wrong))}; it can do without {', '.join(PARTS)}.")
+    return names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, card_node, listed_items
-from retry_toolkit.panels.confirmations import confirmation_node
+from retry_toolkit.panels.confirmations import ANSWERS, answer, confirmation_node
 from retry_toolkit.panels.state.batches import Card
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.view import redraw, speaks
@@ -42,20 +42,15 @@ class RetryBarView:
             act_on(self._desk.batches, action, value)
         elif action == "open" and value is not None:
             self._desk.report.open(value)
-        elif action == "confirm" and value is not None:
-            self._retry.confirm(value)
         elif action == "select_matching":
             self._table.select_matching(int(value) if value else None)
-        elif action == "typed":
-            self._retry.vary(typed=value or "")
-        elif action == "careful":
-            self._retry.vary(careful=value == "true")
+        elif action in ANSWERS:
+            answer(self._retry, action, value)
         else:
             {
                 "clear": self._table.clear,
                 "undo": self._table.undo,
                 "propose": self._retry.propose_batch,
-                "cancel": self._retry.revoke,
             }[action]()
 
     def _draw(self) -> None:
@@ -148,20 +143,12 @@ class TaskActionsView:
         )
 
     def _act(self, action: str, value: str | None) -> None:
-        if action == "confirm" and value is not None:
-            self._retry.confirm(value)
-        elif action == "files":
-            self._retry.vary(copy_files=value == "copy")
-        elif action == "name":
-            self._retry.vary(new_name=(value or "").strip())
+        if action in ANSWERS:
+            answer(self._retry, action, value)
         elif action.startswith("batch_"):
             act_on(self._desk.batches, action, value)
         else:
-            {
-                "stage": self._retry.propose_stage,
-                "whole": self._retry.propose_whole,
-                "cancel": self._retry.revoke,
-            }[action]()
+            {"stage": self._retry.propose_stage, "whole": self._retry.propose_whole}[action]()
 
     def _draw(self) -> None:
         texts, proposal = self._session.texts, self._retry.proposal

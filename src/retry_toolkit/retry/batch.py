@@ -85,6 +85,16 @@ class RetryBatch:
         return self._book.row.origin
 
     @property
+    def platform(self) -> Platform:
+        """The connection that it reads and writes through."""
+        return self._platform
+
+    @property
+    def archive(self) -> Archive:
+        """Where its journal and its evidence are."""
+        return self._archive
+
+    @property
     def action(self) -> Action:
         """`stage` or `task`."""
         return self._book.row.action

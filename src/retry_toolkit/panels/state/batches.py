@@ -91,6 +91,7 @@ class BatchesState(HasTraits):
         self._told: set[str] = set()
         self._records: dict[str, TaskRecord] = {}
         self._new_tasks: set[str] = set()
+        self._adopted: dict[str, tuple[Callable[[], None], ...]] = {}
         self.on_records: Callable[[Iterable[TaskRecord]], None] = _ignore
         self.on_new_task: Callable[[str], None] = _ignore
         self.on_end: Callable[[Card], None] = _ignore
@@ -104,6 +105,10 @@ class BatchesState(HasTraits):
         """The newest card that is about this task alone."""
         return next((card for card in self.cards if card.total == 1 and task_id in card.task_ids), None)
 
+    def batch(self, batch_id: str) -> RetryBatch | None:
+        """The batch of a card, for who wants to have it in hand."""
+        return self._batches.get(batch_id)
+
     def begin(self, proposal: Proposal, then: Callable[[], None], otherwise: Callable[[Exception], None]) -> None:
         """Execute what was confirmed."""
         writer = self._session.writer()
@@ -116,6 +121,17 @@ class BatchesState(HasTraits):
 
         run = partial(execute, proposal.plan, writer, canary=proposal.canary)
         self._session.start(partial(self._run, run), begun, otherwise)
+
+    def adopt(self, batch: RetryBatch) -> None:
+        """Show a batch that somebody else has in hand, and act through it."""
+        self._adopted[batch.id] = (batch.on_change(self._hear), batch.on_task(self._see))
+
+        def taken(owner: Owner | None) -> None:
+            if owner is not None:
+                self._owners[batch.id] = owner
+            self._take(batch)
+
+        self._session.start(partial(self._owner, batch), taken)
 
     def look(self) -> None:
         """Show what the journal has unfinished or unclear of this platform, begun by whomever."""
@@ -192,14 +208,18 @@ class BatchesState(HasTraits):
         self._session.start(work, lambda _: None)
 
     def close(self) -> None:
-        """Leave what runs here, without cancelling; nobody waits for it."""
+        """Leave what runs here, without cancelling; nobody waits for it. What others have in hand runs on."""
         for batch in self._batches.values():
-            batch.close(timeout=0)
+            if batch.id not in self._adopted:
+                batch.close(timeout=0)
+        for stop_listening in (stop for stops in self._adopted.values() for stop in stops):
+            stop_listening()
+        self._adopted.clear()
 
     def _may_act(self) -> bool:
         """Whether this page may act: a button that is not there can still be fired at the kernel."""
         if not self._session.can_act:
-            self._session.notices.tell("block.read_only")
+            self._session.notices.tell(f"block.{self._session.closed_why}")
         return self._session.can_act
 
     def _do(
@@ -221,6 +241,11 @@ class BatchesState(HasTraits):
             self._resume(batch_id)
 
     def _resume(self, batch_id: str) -> None:
+        if batch_id in self._adopted and not self._session.unlocked:
+            # In place, so that whoever has it in hand sees it go on.
+            self._owners.pop(batch_id, None)
+            self._do(batch_id, RetryBatch.resume)
+            return
         platform = self._session.writer() if self._session.can_act else self._session.platform
 
         def resumed(batch: RetryBatch) -> None:
@@ -252,6 +277,13 @@ class BatchesState(HasTraits):
             rows = [row for row in opened.journal.unsettled(platform.origin) if row.batch_id not in here]
             owners = [opened.journal.owner(row.batch_id) for row in rows]
         return [(self._open(row.batch_id), owner) for row, owner in zip(rows, owners, strict=True)]
+
+    def _owner(self, batch: RetryBatch) -> Owner | None:
+        """Who runs it, where that is not this process."""
+        if batch.running:
+            return None
+        with self._archive.open() as opened:
+            return opened.journal.owner(batch.id)
 
     def _open(self, batch_id: str) -> RetryBatch:
         return open_batch(

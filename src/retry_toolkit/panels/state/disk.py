@@ -14,6 +14,7 @@ from retry_toolkit.frames.load import read_files
 from retry_toolkit.panels.state.catalog import Catalog, CatalogState
 from retry_toolkit.panels.state.problems import Problem, explain
 from retry_toolkit.panels.state.session import Session
+from retry_toolkit.panels.state.still import StillPlatform
 
 READ_AT_MOST: Final = 1000
 
@@ -74,7 +75,8 @@ class DiskState(HasTraits):
 
     def _read(self, catalog: Catalog) -> DiskCost:
         members = catalog.lineage[catalog.lineage["tree_size"] > 1]
-        asked = members.head(READ_AT_MOST)
+        # Of a frame, asking costs nothing.
+        asked = members if isinstance(self._session.platform, StillPlatform) else members.head(READ_AT_MOST)
         files = read_files(self._session.platform, asked)
         cost = disk_cost(files, asked)
         by_root = describe_roots(disk_by_root(cost), catalog)

@@ -89,6 +89,16 @@ class Proposal:
         return sum(known) if len(known) == len(sizes) else None
 
 
+def proposal_of(plan: RetryPlan) -> Proposal:
+    """The question about a plan that somebody made: of one task with its choices, else of all of them at once."""
+    alone = len(plan.rows) == 1
+    if alone and plan.action == "stage":
+        return Proposal(kind="stage", made=plan)
+    if alone and plan.copy_files:
+        return Proposal(kind="whole", made=plan, new_name=plan.name or "")
+    return Proposal(kind="batch", made=plan)
+
+
 def batch_action(capabilities: Capabilities) -> Action:
     """How a selection is retried: stage by stage where the platform can, else as new tasks."""
     return "stage" if capabilities.stage_retry != "none" else "task"

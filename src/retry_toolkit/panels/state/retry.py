@@ -101,6 +101,11 @@ class RetryState(HasTraits):
         plan = partial(plan_retry, self._session.platform, ids, action=batch_action(self._capabilities))
         self._prepare("batch", plan, lambda made: Proposal(kind="batch", made=made))
 
+    def ask(self, proposal: Proposal) -> None:
+        """Ask about a plan that was made elsewhere."""
+        self.revoke()
+        self.proposal = proposal
+
     def vary(
         self,
         *,
@@ -141,7 +146,7 @@ class RetryState(HasTraits):
         return self._session.platform.capabilities
 
     def _block(self) -> str | None:
-        return "read_only" if not self._session.can_act else "starting" if self.starting else None
+        return self._session.closed_why if not self._session.can_act else "starting" if self.starting else None
 
     def _refused(self, block: str | None) -> bool:
         """Whether an action is closed: a button that is disabled on the page can still be fired at the kernel."""

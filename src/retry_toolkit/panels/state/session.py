@@ -9,6 +9,7 @@ from traitlets import Bool, HasTraits, Instance
 
 from retry_toolkit.errors import PermissionDenied, ReadOnly, Unauthorized
 from retry_toolkit.panels.state.background import Background
+from retry_toolkit.panels.state.frames import FramePlatform
 from retry_toolkit.panels.state.notices import Notices
 from retry_toolkit.platforms.base import Platform
 from retry_toolkit.text import LanguageCode, Texts
@@ -50,6 +51,11 @@ class Session(HasTraits):
     def takes_token(self) -> bool:
         """Whether a token typed in by the viewer could help."""
         return self._operator is not None and not self.unlocked and (self.platform.read_only or self.asked_for_token)
+
+    @property
+    def closed_why(self) -> str:
+        """Why nothing can be retried where it cannot, as a key of `text` (`block.<reason>`)."""
+        return "no_platform" if isinstance(self.platform, FramePlatform) else "read_only"
 
     def speak(self, language: LanguageCode) -> None:
         """Switch the language of the page."""

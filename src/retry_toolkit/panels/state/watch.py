@@ -10,6 +10,7 @@ from typing import Final
 
 from retry_toolkit.errors import NotFound, RetryToolkitError
 from retry_toolkit.panels.state.session import Session
+from retry_toolkit.panels.state.still import StillPlatform
 from retry_toolkit.platforms.base import FINISHED, TaskRecord
 
 FIRST_INTERVAL_S: Final = 0.5
@@ -53,7 +54,9 @@ class Watch:
             return frozenset(self._since)
 
     def follow(self, task_ids: Iterable[str]) -> None:
-        """Watch these until they end; what is already watched stays so."""
+        """Watch these until they end; what is already watched stays so, and what stands still needs no watching."""
+        if isinstance(self._session.platform, StillPlatform):
+            return
         with self._lock:
             for task_id in task_ids:
                 self._since.setdefault(task_id, self._clock())

@@ -1,0 +1,152 @@
+"""What every panel alone has in common: a state that can be shared, a place for its views, a selection and a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+import ipywidgets
+import pandas as pd
+from traitlets import All, Bunch, HasTraits, TraitType, Tuple
+
+from retry_toolkit.panels.header import NoticesView
+from retry_toolkit.panels.operator import OperatorView, connect_operator
+from retry_toolkit.panels.state.background import Background, ThreadBackground
+from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.panels.state.frames import FramePlatform
+from retry_toolkit.panels.widgets.assets import style
+from retry_toolkit.platforms.base import Platform
+from retry_toolkit.retry.archive import Archive
+from retry_toolkit.retry.policy import TIMING, Timing
+from retry_toolkit.settings import Language, load_settings
+from retry_toolkit.text import Texts
+
+Source = Platform | pd.DataFrame
+
+
+class Frame(TraitType[pd.DataFrame, pd.DataFrame]):
+    """A frame that is cut out when somebody asks for it: of a million tasks, that is not for nothing."""
+
+    read_only = True
+
+    def get(self, obj: Any, cls: Any = None) -> pd.DataFrame:  # noqa: ARG002 - as traitlets calls it
+        """The frame as it is now; made once for each change."""
+        frame: pd.DataFrame = obj.current_frame()
+        return frame
+
+
+class Panel(HasTraits):
+    """One part of the desk; the last line of a cell shows it.
+
+    Attributes:
+        state: What the panel knows and can do. Panels that are given the same state show the same.
+        selected: Ids of the chosen tasks; can be observed, and set where the panel lets tasks be chosen.
+        frame: What the panel shows as a frame; can be observed, and is made when it is asked for.
+        widget: The panel as one ipywidget, for a place in a larger layout.
+    """
+
+    selected = Tuple()
+    frame = Frame()
+    state: DeskState
+    widget: Any
+
+    CLASS: ClassVar[str] = ""
+    """Style class of the panel."""
+
+    def __init__(self, state: DeskState, *, owned: bool) -> None:
+        super().__init__()
+        self.state = state
+        self._owned = owned
+        self._made: pd.DataFrame | None = None
+        self._frame_wanted = False
+
+    def close(self) -> None:
+        """Take the panel away; a state that it was given, and the platform, stay as they are."""
+        if self._owned:
+            self.state.close()
+        self.widget.close()
+
+    def current_frame(self) -> pd.DataFrame:
+        """What `frame` is now."""
+        if self._made is None:
+            self._made = self._make_frame()
+        return self._made
+
+    def observe(self, handler: Any, names: Any = All, type: Any = "change") -> None:  # noqa: A002 - as traitlets calls it
+        """As every trait is observed."""
+        self._frame_wanted = self._frame_wanted or names in (All, "frame") or "frame" in names
+        super().observe(handler, names, type)
+
+    def _make_frame(self) -> pd.DataFrame:
+        raise NotImplementedError
+
+    def _renew(self) -> None:
+        """Forget the frame, and tell those who observe it."""
+        old, self._made = self._made, None
+        if self._frame_wanted:
+            self.notify_change(Bunch(owner=self, name="frame", old=old, new=self.current_frame(), type="change"))
+
+    def _build(self, *widgets: Any) -> None:
+        """Put the views into their place; who made the state also shows its messages."""
+        sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
+        sheet.add_class("fd-sheet")
+        head = (OperatorView(self.state).widget, NoticesView(self.state).widget) if self._owned else ()
+        self.widget = ipywidgets.VBox([sheet, *head, *widgets])
+        self.widget.add_class("fd").add_class("fd-desk").add_class("fd-alone")
+        if self.CLASS:
+            self.widget.add_class(self.CLASS)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.session.platform.name}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.widget._repr_mimebundle_(**kwargs)
+
+
+def make_state(
+    platform: Platform,
+    *,
+    language: Language | None,
+    background: Background | None,
+    archive: Archive | None = None,
+    timing: Timing = TIMING,
+    pause: Callable[[float], object] | None = None,
+) -> DeskState:
+    """The state of a panel that stands alone on this platform."""
+    told = not isinstance(platform, FramePlatform)
+    return DeskState(
+        platform,
+        texts=Texts(language or load_settings().language),
+        background=background or ThreadBackground(),
+        operator=partial(connect_operator, platform.origin) if told else None,
+        pause=pause,
+        archive=archive,
+        timing=timing,
+    )
+
+
+def one_of(panel: str, source: object, state: DeskState | None) -> None:
+    """Refuse a panel that is given nothing to show, or two things.
+
+    Raises:
+        TypeError: It is.
+    """
+    if (source is None) == (state is None):
+        raise TypeError(f"{panel} takes either something to show or state=, the state of another panel.")
+    if state is not None and not isinstance(state, DeskState):
+        raise TypeError(f"state= is the state of a panel (panel.state), not {type(state).__name__}.")
+
+
+def platform_of(source: object, frames: Callable[[pd.DataFrame], FramePlatform], panel: str) -> Platform:
+    """The platform itself, or a frame in its place.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: The frame lacks columns.
+    """
+    if isinstance(source, pd.DataFrame):
+        return frames(source)
+    if isinstance(source, Platform):
+        return source
+    raise TypeError(f"{panel} takes a platform from connect() or a DataFrame, not {type(source).__name__}.")

@@ -1,0 +1,78 @@
+"""A plan in a cell of its own: shown, asked about, executed, followed."""
+
+from __future__ import annotations
+
+import pandas as pd
+from traitlets import Instance
+
+from retry_toolkit.panels.alone.panel import Panel, make_state
+from retry_toolkit.panels.alone.views import BatchesView, QuestionView
+from retry_toolkit.panels.state.background import Background
+from retry_toolkit.panels.state.proposals import proposal_of
+from retry_toolkit.platforms.base import Platform
+from retry_toolkit.retry.archive import Archive
+from retry_toolkit.retry.batch import RetryBatch
+from retry_toolkit.retry.plan_rows import RetryPlan
+from retry_toolkit.retry.policy import TIMING, Timing
+from retry_toolkit.settings import Language
+
+
+class RetryPanel(Panel):
+    """The plan as a question; a yes executes it, once, and its batch is followed to the end.
+
+    Args:
+        plan: From `plan_retry`. Showing it sends nothing.
+        platform: A connection that may write; the plan's own if None.
+        language: Language to begin with; the setting `language` if None.
+        background: Where long work runs; threads if None.
+        archive: Where the journal and the evidence of retries are; in the home directory if None.
+        timing: Waits of the batch.
+
+    Attributes:
+        plan: The plan.
+        batch: The batch, once the plan was confirmed, else None; can be observed.
+        selected: Ids of the tasks that will be sent.
+        frame: The plan; columns of `schema.PLAN`. Once it was confirmed, what became of the items (`schema.RESULTS`).
+
+    Raises:
+        TypeError: It is no plan.
+        ValueError: The platform is another one than the plan's.
+    """
+
+    batch = Instance(RetryBatch, allow_none=True)
+
+    def __init__(
+        self,
+        plan: RetryPlan,
+        *,
+        platform: Platform | None = None,
+        language: Language | None = None,
+        background: Background | None = None,
+        archive: Archive | None = None,
+        timing: Timing = TIMING,
+    ) -> None:
+        if not isinstance(plan, RetryPlan):
+            raise TypeError(f"RetryPanel takes a plan from plan_retry(), not {type(plan).__name__}.")
+        target = platform or plan.platform
+        if target.origin != plan.origin:
+            raise ValueError(f"The plan is for {plan.origin}, not for {target.origin}.")
+        state = make_state(target, language=language, background=background, archive=archive, timing=timing)
+        super().__init__(state, owned=True)
+        self.plan = plan
+        self.selected = tuple(row.task_id for row in plan.ready)
+        names = {row.task_id: row.name for row in plan.rows if row.name}
+        question = QuestionView(state, lambda: state.retry.ask(proposal_of(plan)))
+        self._build(question.widget, BatchesView(state, names).widget)
+        state.batches.observe(lambda _: self._follow(), names="cards")
+        state.retry.ask(proposal_of(plan))
+
+    def _follow(self) -> None:
+        if self.batch is None and self.state.batches.cards:
+            self.batch = self.state.batches.batch(self.state.batches.cards[-1].batch_id)
+        self._renew()
+
+    def _make_frame(self) -> pd.DataFrame:
+        return self.plan.frame if self.batch is None else self.batch.results
+
+    def __repr__(self) -> str:
+        return f"<RetryPanel {self.plan!r}>"

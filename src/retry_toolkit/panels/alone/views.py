@@ -1,0 +1,97 @@
+"""The question about one plan, and batches as cards: views of what the desk shows inside other panels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from retry_toolkit.panels.batches import act_on, card_node
+from retry_toolkit.panels.confirmations import answer, confirmation_node
+from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.panels.view import redraw, speaks
+from retry_toolkit.panels.widgets.fragment import Fragment
+from retry_toolkit.panels.widgets.markup import Node, button, el
+from retry_toolkit.text import Texts
+
+
+class QuestionView:
+    """The question that waits, whatever it is about; after a no, the way back to it.
+
+    Args:
+        desk: Whose `retry` asks.
+        again: Asks once more.
+    """
+
+    def __init__(self, desk: DeskState, again: Callable[[], None]) -> None:
+        self._desk = desk
+        self._session = desk.session
+        self._retry = desk.retry
+        self._again = again
+        self._fragment = Fragment()
+        self._fragment.on_action(self._session.guard(self._act))
+        self.widget: Any = self._fragment
+        redraw(
+            self._draw,
+            speaks(self._session),
+            (self._session, ["can_act"]),
+            (self._retry, ["proposal", "starting"]),
+            (desk.batches, ["cards"]),
+        )
+
+    def _act(self, action: str, value: str | None) -> None:
+        if action == "again":
+            self._again()
+        else:
+            answer(self._retry, action, value)
+
+    def _draw(self) -> None:
+        node = self._node(self._session.texts)
+        self._fragment.show(*([node] if node is not None else []), language=self._session.texts.language)
+
+    def _node(self, texts: Texts) -> Node | None:
+        proposal = self._retry.proposal
+        if proposal is not None:
+            block = None if self._session.can_act else self._session.closed_why
+            card = confirmation_node(texts, proposal, self._desk.groups.past or {}, block=block)
+        elif self._retry.starting:
+            card = el("p", texts("retry.starting"), cls="fd-muted fd-alone-note", role="status")
+        elif not self._desk.batches.cards:
+            words = el("span", texts("alone.dismissed"), cls="fd-muted")
+            card = el("p", words, button(texts("alone.ask_again"), action="again"), cls="fd-row fd-alone-note")
+        else:
+            return None
+        return el("div", card, cls="fd-card")
+
+
+class BatchesView:
+    """The batches of a state as cards, the newest first.
+
+    Args:
+        desk: Whose `batches` are shown.
+        names: Names of tasks, where they are known otherwise than by the list.
+    """
+
+    def __init__(self, desk: DeskState, names: Mapping[str, str]) -> None:
+        self._desk = desk
+        self._session = desk.session
+        self._names = names
+        self._fragment = Fragment()
+        self._fragment.on_action(self._session.guard(self._act))
+        self.widget: Any = self._fragment
+        redraw(self._draw, speaks(self._session), (self._session, ["can_act"]), (desk.batches, ["cards"]))
+
+    def _act(self, action: str, value: str | None) -> None:
+        if action == "open" and value is not None:
+            self._desk.report.open(value)
+        elif action == "batch_take":
+            self._desk.session.notices.tell("alone.taken")
+        else:
+            act_on(self._desk.batches, action, value)
+
+    def _draw(self) -> None:
+        texts, can_act = self._session.texts, self._session.can_act
+        cards = [
+            el("div", card_node(texts, card, self._names, can_act=can_act), cls="fd-card")
+            for card in self._desk.batches.cards
+        ]
+        self._fragment.show(el("div", *cards, cls="fd-alone-cards"), language=texts.language)
