@@ -144,8 +144,8 @@ class BatchesState(HasTraits):
 
     def go_on(self, batch_id: str) -> None:
         """Let a paused batch go on, or run here one that nobody runs."""
-        batch = self._batches[batch_id]
-        if batch.running:
+        batch = self._batches.get(batch_id)
+        if batch is not None and batch.running:
             self._do(batch_id, RetryBatch.resume)
         else:
             self._resume(batch_id)
@@ -157,7 +157,8 @@ class BatchesState(HasTraits):
 
     def check_again(self, batch_id: str) -> None:
         """Read back once more what is unclear."""
-        if self._batches[batch_id].running:
+        batch = self._batches.get(batch_id)
+        if batch is not None and batch.running:
             self._do(batch_id, RetryBatch.check_again)
         else:
             self._resume(batch_id)
@@ -225,7 +226,10 @@ class BatchesState(HasTraits):
     def _do(
         self, batch_id: str, action: Callable[[RetryBatch], None], then: Callable[[str], None] | None = None
     ) -> None:
-        batch = self._batches[batch_id]
+        batch = self._batches.get(batch_id)
+        if batch is None:
+            self._session.notices.tell("batch.gone")
+            return
 
         def done(_: None) -> None:
             self._take(batch)

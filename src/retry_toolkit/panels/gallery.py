@@ -1,0 +1,317 @@
+"""Every panel in every state, from fixed data: to look at, and for tests to look at.
+
+`show("batch")` is what a cell of `notebooks/gallery.ipynb` calls. Nothing is asked of anybody, nothing is sent, and the
+journal of the user is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import ipywidgets
+
+from retry_toolkit.analysis.disk import load_disk
+from retry_toolkit.analysis.lineage import build_lineage
+from retry_toolkit.errors import NotFound, RetryToolkitError, Unavailable
+from retry_toolkit.frames.load import load_tasks
+from retry_toolkit.panels.alone.disk import DiskCostPanel
+from retry_toolkit.panels.alone.lineage import LineagePanel
+from retry_toolkit.panels.alone.panel import Panel, make_state
+from retry_toolkit.panels.alone.plan import RetryPanel
+from retry_toolkit.panels.alone.report import StageReportPanel
+from retry_toolkit.panels.alone.triage import TriagePanel
+from retry_toolkit.panels.alone.views import BatchesView
+from retry_toolkit.panels.disk import DiskView
+from retry_toolkit.panels.samples import NOW, SamplePlatform, sample_task
+from retry_toolkit.panels.state.background import Failed
+from retry_toolkit.panels.state.batches import Card, Condition
+from retry_toolkit.panels.widgets.assets import style
+from retry_toolkit.panels.widgets.fragment import Fragment
+from retry_toolkit.panels.widgets.markup import el
+from retry_toolkit.platforms.base import Capabilities
+from retry_toolkit.retry import reasons
+from retry_toolkit.retry.archive import Archive
+from retry_toolkit.retry.leases import Owner
+from retry_toolkit.retry.plan import plan_retry
+from retry_toolkit.retry.records import BatchState, Intent, Item
+from retry_toolkit.retry.states import STATES, State
+from retry_toolkit.settings import Language, load_settings
+from retry_toolkit.text import Texts
+
+UNABLE: Final = Capabilities(stage_retry="none", whole_retry="none", batch="none")
+AWAY: Final = Unavailable("no answer", status=503, detail="upstream connect error: connection refused")
+
+_MIDWAY: Final = {"PLANNED": 61, "SENT": 2, "ACCEPTED": 4, "SUCCEEDED": 28, "FAILED_AGAIN": 5}
+_MIXED: Final = {"SUCCEEDED": 3, "FAILED_AGAIN": 2, "REJECTED": 1, "NOT_SENT": 2, "CANCELLED": 1}
+
+_HOME = TemporaryDirectory(prefix="retry-toolkit-gallery-")
+_ARCHIVE: Final = Archive(home=Path(_HOME.name))
+
+
+class AtOnce:
+    """Does work where it is asked for: a gallery has nothing to wait for."""
+
+    def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
+        """Do it now."""
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - handed over, as threads do
+            otherwise(error)
+        else:
+            self.post(lambda: then(result), otherwise)
+
+    def post(self, call: Callable[[], None], otherwise: Failed) -> None:
+        """Call it now."""
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - handed over, as threads do
+            otherwise(error)
+
+
+class Never(AtOnce):
+    """Begins work and never comes to its end: what is loading, for ever."""
+
+    def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
+        """Forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A panel in a state, and what that is called."""
+
+    title: str
+    make: Callable[[Language | None], Any]
+
+
+class CardsPanel(Panel):
+    """Batches as they would stand in a `BatchPanel`, without a batch behind them."""
+
+    def __init__(self, *cards: Card, language: Language | None, read_only: bool = False, typing: bool = False) -> None:
+        platform = SamplePlatform(read_only=read_only)
+        state = make_state(platform, language=language, background=AtOnce(), archive=_ARCHIVE)
+        super().__init__(state, owned=True)
+        self.state.batches.cards = cards
+        names = {task.task_id: task.name for page in platform.tasks() for task in page.tasks if task.name}
+        self._build(BatchesView(self.state, names).widget)
+        if typing:
+            self.state.batches.ask_to_type(cards[0].batch_id, cards[0].items[0].task_id)
+
+
+def show(panel: str, *, language: Language | None = None) -> Any:
+    """All states of a panel, one below the other, each under its name.
+
+    Args:
+        panel: `triage`, `report`, `retry`, `batch`, `lineage` or `disk`.
+        language: The setting `language` if None.
+
+    Raises:
+        KeyError: There is no such panel.
+    """
+    texts = Texts(language or load_settings().language)
+    parts: list[Any] = []
+    for shown in GALLERY[panel]:
+        heading = Fragment()
+        heading.show(el("h2", f"{panel}: {shown.title}", cls="fd-gallery-title"), language=texts.language)
+        parts += [heading, shown.make(language).widget]
+    sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
+    sheet.add_class("fd-sheet")
+    return ipywidgets.VBox([sheet, *parts]).add_class("fd").add_class("fd-desk").add_class("fd-gallery")
+
+
+def _triage(language: Language | None, platform: SamplePlatform | None = None, *, waits: bool = False) -> TriagePanel:
+    background = Never() if waits else AtOnce()
+    return TriagePanel(platform or SamplePlatform(), language=language, background=background, archive=_ARCHIVE)
+
+
+def _no_match(language: Language | None) -> TriagePanel:
+    panel = _triage(language)
+    panel.state.table.filter(text="nothing is called like this")
+    return panel
+
+
+def _stale(language: Language | None) -> TriagePanel:
+    platform = SamplePlatform()
+    panel = _triage(language, platform)
+    platform.broken = AWAY
+    panel.state.refresh()
+    return panel
+
+
+def _mid_batch(language: Language | None) -> TriagePanel:
+    panel = _triage(language)
+    panel.selected = ("task-0003", "task-0004", "task-0007")
+    panel.state.batches.cards = (_card("running", **_MIDWAY),)
+    return panel
+
+
+def _of_frame(language: Language | None) -> TriagePanel:
+    return TriagePanel(load_tasks(SamplePlatform(), progress=False), language=language, background=AtOnce())
+
+
+def _report(
+    language: Language | None, task_id: str | None = "task-0009", *, waits: bool = False, **fields: Any
+) -> StageReportPanel:
+    background = Never() if waits else AtOnce()
+    platform = SamplePlatform(**fields)
+    return StageReportPanel(platform, task_id, language=language, background=background, archive=_ARCHIVE)
+
+
+def _retry(
+    language: Language | None, numbers: Iterable[int], *, no: bool = False, read_only: bool = False, **options: Any
+) -> RetryPanel:
+    platform = SamplePlatform()
+    plan = plan_retry(platform, [f"task-{number:04d}" for number in numbers], **options)
+    connection = SamplePlatform(read_only=read_only)
+    panel = RetryPanel(plan, platform=connection, language=language, background=AtOnce(), archive=_ARCHIVE)
+    if no:
+        panel.state.retry.revoke()
+    return panel
+
+
+def _batch(language: Language | None, condition: Condition, *, look: Mapping[str, Any] | None = None, **n: int) -> Any:
+    return CardsPanel(_card(condition, **n), language=language, **(look or {}))
+
+
+def _failed_batch(language: Language | None) -> Any:
+    return CardsPanel(_card("interrupted", error=AWAY, PLANNED=3, SUCCEEDED=2), language=language)
+
+
+def _disk(language: Language | None, *, waits: bool = False, **fields: Any) -> Any:
+    """As it stands in the desk."""
+    broken: RetryToolkitError | None = fields.pop("broken", None)
+    platform = SamplePlatform(**fields)
+    state = make_state(platform, language=language, background=AtOnce(), archive=_ARCHIVE)
+    state.catalog.load()
+    platform.broken = broken
+    if waits:
+        state.disk.cost, state.disk.loading = None, True
+    else:
+        state.disk.cost = None
+        state.disk.load()
+    panel = Panel(state, owned=False)
+    panel._build(DiskView(state).widget)
+    return panel
+
+
+def _disk_of_frame(language: Language | None) -> DiskCostPanel:
+    platform = SamplePlatform()
+    frame, tasks = load_disk(platform, progress=False), load_tasks(platform, progress=False)
+    return DiskCostPanel(frame, tasks, language=language, background=AtOnce())
+
+
+def _lineage(language: Language | None, *, bare: bool = False, only: int | None = None) -> LineagePanel:
+    tasks = load_tasks(SamplePlatform(), progress=False)
+    frame = build_lineage(tasks) if bare else tasks.head(only) if only else tasks
+    return LineagePanel(frame, language=language, background=AtOnce())
+
+
+_OWNER: Final = Owner(pid=4711, host="desk-2", actor="li.wei", since=NOW.isoformat())
+_REASONS: Final[Mapping[State, tuple[str, str]]] = {
+    "UNKNOWN": (reasons.say("no_answer"), "no answer within 30 s"),
+    "REJECTED": (reasons.say("refused"), "retry limit reached: 3/3"),
+    "NOT_SENT": (reasons.say("nothing_left"), "connection refused"),
+    "SKIPPED": (reasons.say("not_sent", why=reasons.say("batch_cancelled")), ""),
+    "FAILED_AGAIN": (
+        reasons.say("failed_at", stage="join"),
+        "HTTP 503 from https://feed.example/prices",
+    ),
+}
+
+
+def _card(condition: Condition, *, error: Exception | None = None, **counts: int) -> Card:
+    """A batch with so many items in each state."""
+    items: list[Item] = []
+    for state in STATES:
+        reason, detail = _REASONS.get(state, ("", ""))
+        for _ in range(counts.get(state, 0)):
+            number = 3 + len(items)
+            intent = Intent(origin="sample", task_id=f"task-{number:04d}", action="stage", attempt=1, stage="join")
+            items.append(
+                Item(batch_id=condition, position=len(items), intent=intent, state=state, reason=reason, detail=detail)
+            )
+    ended: BatchState = "cancelled" if counts.get("SKIPPED") else "done"
+    states: Mapping[Condition, BatchState] = {"ended": ended, "paused": "paused"}
+    return Card(
+        batch_id=f"sample-{condition}",
+        kind="batch",
+        state=states.get(condition, "running"),
+        condition=condition,
+        owner=_OWNER if condition == "elsewhere" else None,
+        created_at=NOW,
+        created_by="ana.costa@desk-1",
+        total=len(items),
+        buckets={state: counts.get(state, 0) for state in STATES},
+        items=tuple(items),
+        error=error,
+    )
+
+
+GALLERY: Final[Mapping[str, tuple[Shown, ...]]] = {
+    "triage": (
+        Shown("full", _triage),
+        Shown("loading", partial(_triage, waits=True)),
+        Shown("empty", lambda language: _triage(language, SamplePlatform(()))),
+        Shown("nothing failed", lambda language: _triage(language, SamplePlatform((sample_task(1, "succeeded"),)))),
+        Shown("no match", _no_match),
+        Shown("error", lambda language: _triage(language, SamplePlatform(broken=AWAY))),
+        Shown("stale", _stale),
+        Shown("read-only", lambda language: _triage(language, SamplePlatform(read_only=True))),
+        Shown("mid-batch", _mid_batch),
+        Shown("a frame, no platform", _of_frame),
+        Shown("the platform lacks this", lambda language: _triage(language, SamplePlatform(capabilities=UNABLE))),
+    ),
+    "report": (
+        Shown("full", _report),
+        Shown("no task open", partial(_report, task_id=None)),
+        Shown("loading", partial(_report, waits=True)),
+        Shown("error", partial(_report, broken=NotFound("gone", status=404, detail="Task not found"))),
+        Shown("running", partial(_report, task_id="task-0001")),
+        Shown("read-only", partial(_report, read_only=True)),
+        Shown("the platform lacks this", partial(_report, capabilities=UNABLE)),
+    ),
+    "retry": (
+        Shown("one stage", partial(_retry, numbers=[9])),
+        Shown("many", partial(_retry, numbers=range(3, 40))),
+        Shown("a whole task", partial(_retry, numbers=[9], action="task")),
+        Shown("whole tasks", partial(_retry, numbers=range(9, 14), action="task")),
+        Shown("nothing can be retried", partial(_retry, numbers=[38, 39])),
+        Shown("read-only", partial(_retry, numbers=[9, 10], read_only=True)),
+        Shown("answered with no", partial(_retry, numbers=[9], no=True)),
+    ),
+    "batch": (
+        Shown(
+            "running",
+            partial(_batch, condition="running", PLANNED=61, SENT=2, ACCEPTED=4, SUCCEEDED=28, FAILED_AGAIN=5),
+        ),
+        Shown("paused", partial(_batch, condition="paused", PLANNED=8, ACCEPTED=1, SUCCEEDED=3)),
+        Shown("interrupted", partial(_batch, condition="interrupted", PLANNED=8, SUCCEEDED=3, UNKNOWN=1)),
+        Shown("running elsewhere", partial(_batch, condition="elsewhere", PLANNED=8, SUCCEEDED=3)),
+        Shown("unclear", partial(_batch, condition="ended", UNKNOWN=2, SUCCEEDED=3)),
+        Shown("sending an unclear one again", partial(_batch, condition="ended", look={"typing": True}, UNKNOWN=1)),
+        Shown(
+            "ended",
+            partial(_batch, condition="ended", SUCCEEDED=3, FAILED_AGAIN=2, REJECTED=1, NOT_SENT=2, CANCELLED=1),
+        ),
+        Shown("cancelled", partial(_batch, condition="ended", SUCCEEDED=3, SKIPPED=6)),
+        Shown("error", _failed_batch),
+        Shown("read-only", partial(_batch, condition="paused", look={"read_only": True}, PLANNED=2, UNKNOWN=1)),
+    ),
+    "lineage": (
+        Shown("full", _lineage),
+        Shown("a lineage alone", partial(_lineage, bare=True)),
+        Shown("empty", partial(_lineage, only=20)),
+    ),
+    "disk": (
+        Shown("full", _disk_of_frame),
+        Shown("loading", partial(_disk, waits=True)),
+        Shown("empty", partial(_disk, tasks=(sample_task(1, "succeeded"),))),
+        Shown("error", partial(_disk, broken=AWAY)),
+        Shown("the platform lacks this", partial(_disk, capabilities=UNABLE)),
+    ),
+}
+"""The states of every panel, in the order in which they are shown."""
