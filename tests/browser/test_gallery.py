@@ -1,4 +1,4 @@
-"""The gallery as a page: every panel in every state, light and dark, English and Chinese, and what axe-core says of it."""
+"""The gallery as a page: every panel in every state, light and dark, English and Chinese, and what axe-core says."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ ALL_LISTED_UP_TO: Final = 12
 """Larger batches list what has to be looked at, and the rest bucket by bucket."""
 
 _LONGEST_ERROR: Final = 240
+_FEW: Final = 4
+"""Items that never need a scroll bar."""
 _SHAPES: Final[Mapping[State, str]] = {
     "PLANNED": "pending",
     "SENT": "running",
@@ -38,24 +40,25 @@ _WANTED_AGAIN: Final = frozenset({"REJECTED", "NOT_SENT", "SKIPPED", "FAILED_AGA
 _NOT_RETRIED: Final = frozenset({"REJECTED", "NOT_SENT", "SKIPPED"})
 
 
-def card_node(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bool) -> Node:
-    """One batch. `names` are those of its tasks, where they are known."""
+def card_node(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bool, can_take: bool = True) -> Node:
+    """One batch.
+
+    Args:
+        texts: The language.
+        card: The batch.
+        names: Those of its tasks, where they are known.
+        can_act: Whether this page may act.
+        can_take: Whether there is a table in which the tasks of a bucket can be selected.
+    """
     return el(
         "section",
-        el(
-            "div",
-            el("h3", _headline(texts, card), role="status"),
-            button(
-                "×", action="batch_dismiss", value=card.batch_id, cls="fd-close", aria_label=texts("action.dismiss")
-            ),
-            cls="fd-card-head",
-        ),
+        el("div", el("h3", _headline(texts, card), role="status"), _close(texts, card), cls="fd-card-head"),
         _standing(texts, card) if card.kind == "batch" or card.condition != "ended" else None,
         _buckets(texts, card) if card.kind == "batch" else None,
         _new_task(texts, card),
-        el("div", problem_nodes(texts, explain(card.error)), cls="fd-warning") if card.error else None,
+        el("div", problem_nodes(texts, explain(card.error)), cls="fd-callout") if card.error else None,
         _unclear(texts, card),
-        _tools(texts, card, can_act=can_act),
+        _tools(texts, card, can_act=can_act, can_take=can_take),
         _items(texts, card, names, can_act=can_act),
         cls="fd-outcome" if card.condition in {"running", "ended"} else "fd-outcome fd-still",
         aria_label=texts("outcome.label"),
@@ -95,6 +98,11 @@ def listed_items(card: Card) -> list[Item]:
     rank = {state: number for number, state in enumerate(_ORDER)}
     wanted = [item for item in card.items if card.total <= ALL_LISTED_UP_TO or item.state in rank]
     return sorted(wanted, key=lambda item: rank.get(item.state, len(rank)))
+
+
+def never_sent(card: Card) -> list[str]:
+    """Tasks of which nothing has left this machine, and nothing will by itself."""
+    return [item.task_id for item in card.items if item.state in {"NOT_SENT", "SKIPPED"}]
 
 
 def _close(texts: Texts, card: Card) -> Node:
@@ -172,12 +180,13 @@ def _new_task(texts: Texts, card: Card) -> Child:
 
 def _unclear(texts: Texts, card: Card) -> Child:
     count = card.buckets["UNKNOWN"]
-    return el("p", texts("batch.unclear_why", n=count, count=texts.count(count)), cls="fd-warning") if count else None
+    return el("p", texts("batch.unclear_why", n=count, count=texts.count(count)), cls="fd-callout") if count else None
 
 
-def _tools(texts: Texts, card: Card, *, can_act: bool) -> Child:
+def _tools(texts: Texts, card: Card, *, can_act: bool, can_take: bool) -> Child:
     """The buttons of the batch as a whole."""
     unsent, unclear = card.buckets["PLANNED"], card.buckets["UNKNOWN"]
+    never = len(never_sent(card))
     tools: list[tuple[str, str]] = []
     if card.condition == "running" and unsent and can_act:
         tools += [("batch_pause", "batch.pause"), ("batch_cancel", "batch.cancel")]
@@ -189,17 +198,19 @@ def _tools(texts: Texts, card: Card, *, can_act: bool) -> Child:
         tools.append(("batch_cancel", "batch.cancel"))
     if unclear and card.condition in {"running", "ended"}:
         tools.append(("batch_check", "batch.check_again"))
-    if card.shown in _WANTED_AGAIN and can_act:
+    if never and can_act and card.condition == "ended":
+        tools.append(("batch_again", "batch.retry_unsent"))
+    if card.shown in _WANTED_AGAIN and can_act and can_take:
         tools.append(("batch_take", "batch.take"))
     if not tools:
         return None
-    count = len([item for item in card.items if item.state == card.shown])
+    counts = {"batch_again": never, "batch_take": sum(item.state == card.shown for item in card.items)}
     first = {"batch_go"} if card.condition in {"paused", "interrupted"} else set()
     return el(
         "div",
         *(
             button(
-                texts(key, n=count, count=texts.count(count)),
+                texts(key, n=counts.get(action, 0), count=texts.count(counts.get(action, 0))),
                 action=action,
                 value=card.batch_id,
                 cls="fd-button fd-primary" if action in first else "fd-button",
@@ -214,7 +225,10 @@ def _items(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bool)
     listed = listed_items(card)
     left = len(listed) - LISTED_AT_MOST
     nodes = [_item_node(texts, card, item, names, can_act=can_act) for item in listed[:LISTED_AT_MOST]]
-    yield el("ul", *nodes, cls="fd-items") if nodes else None
+    if nodes:
+        label = texts(f"state.{card.shown}") if card.shown else texts("batch.items")
+        scrolls = {"tabindex": "0", "aria_label": label} if len(nodes) > _FEW else {}
+        yield el("ul", *nodes, cls="fd-items", **scrolls)
     yield el("p", texts("outcome.more", n=left, count=texts.count(left)), cls="fd-muted") if left > 0 else None
 
 
@@ -228,8 +242,13 @@ def _item_node(texts: Texts, card: Card, item: Item, names: Mapping[str, str], *
             button(name, action="open", value=item.new_task_id or item.task_id, cls="fd-link fd-item-name")
             if card.kind == "batch"
             else None,
-            _explanation(texts, item),
-            _settling(texts, card, item) if item.state == "UNKNOWN" and can_act else None,
+            el(
+                "div",
+                _explanation(texts, item),
+                _settling(texts, card, item) if item.state == "UNKNOWN" and can_act else None,
+                cls="fd-item-told",
+            ),
+            cls="fd-item",
         ),
         data_key=f"{item.position}",
     )
@@ -278,7 +297,7 @@ def _settling(texts: Texts, card: Card, item: Item) -> Node:
         )
     return el(
         "div",
-        el("p", texts("unclear.risk"), cls="fd-warning"),
+        el("p", texts("unclear.risk"), cls="fd-callout"),
         el(
             "label",
             el("span", texts("unclear.type_id")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from retry_toolkit.panels.groups import worth_parts
@@ -14,7 +14,7 @@ from retry_toolkit.panels.view import clipped, one_line, reason_text, retries_te
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el
 from retry_toolkit.retry import reasons
 from retry_toolkit.retry.plan_rows import PlanRow
-from retry_toolkit.text import Texts
+from retry_toolkit.text import MISSING, Texts
 
 _CAUSES_SHOWN: Final = 5
 _ROWS_SHOWN: Final = 100
@@ -101,7 +101,25 @@ def _stage_lines(texts: Texts, row: PlanRow, past: Mapping[str, Past]) -> Node:
             texts("confirm.attempt", n=number) if limit is None else texts("confirm.attempt_of", n=number, limit=limit),
         ),
         el("li", f"{texts('confirm.past')} ", *worth_parts(texts, known), cls="fd-past") if known else None,
+        el("li", texts("confirm.usual", duration=usual)) if (usual := usual_duration(texts, (row,), past)) else None,
     )
+
+
+def usual_duration(texts: Texts, rows: Sequence[PlanRow], past: Mapping[str, Past]) -> str | None:
+    """How long retries of these errors take, from the shortest median to the longest; None where none is known."""
+    medians = sorted({median for row in rows if (median := _median(row, past)) is not None})
+    if not medians:
+        return None
+    ends = dict.fromkeys(texts.duration(median) for median in (medians[0], medians[-1]))
+    return "–".join(ends)
+
+
+def _median(row: PlanRow, past: Mapping[str, Past]) -> float | None:
+    """As the plan has learned it, else as the page has."""
+    if row.past is not None and row.past.median_s is not None:
+        return row.past.median_s
+    known = past.get(row.fingerprint or "")
+    return known.median_s if known else None
 
 
 def _batch_parts(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> list[Child]:
@@ -114,11 +132,39 @@ def _batch_parts(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> 
             el("li", texts(f"confirm.{sent}", n=count, count=texts.count(count))),
             *_refused_lines(texts, proposal),
         ),
+        _measures(texts, proposal, past),
+        _batch_room(texts, proposal),
         _causes(texts, proposal, past),
         _rows(texts, proposal),
         _careful(texts, proposal) if proposal.can_be_careful else None,
         _typed_count(texts, count) if proposal.must_type else None,
     ]
+
+
+def _measures(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> Child:
+    """What it takes: bytes against free space, and time; what is not known is said to be, but for the time."""
+    facts: list[tuple[str, str]] = []
+    if proposal.plan.action == "task" and proposal.plan.copy_files:
+        facts.append(("copied", texts.size(proposal.plan.totals["input_bytes"])))
+        facts.append(("free", texts.size(free_bytes(proposal))))
+    if usual := usual_duration(texts, proposal.ready, past):
+        facts.append(("usual", usual))
+    nodes = [el("div", el("dt", texts(f"confirm.fact_{name}")), el("dd", value)) for name, value in facts]
+    return el("dl", *nodes, cls="fd-facts") if nodes else None
+
+
+def free_bytes(proposal: Proposal) -> int | None:
+    """The least free space that any of the copies would go to."""
+    known = [row.free_bytes for row in proposal.ready if row.free_bytes is not None]
+    return min(known, default=None)
+
+
+def _batch_room(texts: Texts, proposal: Proposal) -> Child:
+    """A warning where the copies of all would not fit."""
+    free, copied = free_bytes(proposal), proposal.plan.totals["input_bytes"] or 0
+    if free is None or copied <= free or not proposal.plan.copy_files:
+        return None
+    return el("p", texts("confirm.no_room", size=texts.size(free)), cls="fd-warning")
 
 
 def _refused_lines(texts: Texts, proposal: Proposal) -> list[Node]:
@@ -146,38 +192,48 @@ def _causes(texts: Texts, proposal: Proposal, past: Mapping[str, Past]) -> Node:
         el(
             "li",
             el("span", texts.count(count), cls="fd-number"),
-            " × ",
-            el("code", clipped(cause, _LONGEST)) if cause else texts("confirm.no_error"),
-            el("span", " · ", *worth_parts(texts, past[cause]), cls="fd-past") if cause and cause in past else None,
+            el("code", clipped(cause, _LONGEST), title=cause) if cause else el("span", texts("confirm.no_error")),
+            el("span", *worth_parts(texts, past[cause]), cls="fd-past") if cause and cause in past else None,
         )
         for cause, count in causes[:_CAUSES_SHOWN]
     ]
     left = len(causes) - _CAUSES_SHOWN
     if left > 0:
-        listed.append(el("li", texts("confirm.more_causes", n=left), cls="fd-muted"))
+        listed.append(el("li", el("span"), el("span", texts("confirm.more_causes", n=left), cls="fd-muted")))
     return el("div", el("span", texts("confirm.causes"), cls="fd-muted"), el("ul", *listed), cls="fd-causes")
 
 
 def _rows(texts: Texts, proposal: Proposal) -> Node:
-    """The plan row by row, folded."""
+    """The plan row by row, folded: what is sent, then what is left out and why."""
     keys = ("task", "stage", "attempt", "error")
-    head = el("tr", *(el("th", texts(f"confirm.row_{key}"), scope="col") for key in keys))
-    body = [
-        el(
-            "tr",
-            el("td", clipped(row.name or row.task_id, 80), title=row.task_id),
-            el("td", row.stage or ""),
-            el("td", retries_text(texts, (row.attempt or 0) + 1, row.retry_limit), cls="fd-number"),
-            el("td", one_line(row.error, _LONGEST)),
-        )
-        for row in proposal.ready[:_ROWS_SHOWN]
-    ]
-    left = len(proposal.ready) - _ROWS_SHOWN
+    head = el("tr", *(el("th", texts(f"confirm.row_{key}"), scope="col", cls=_row_class(key)) for key in keys))
+    rows = [*proposal.ready, *proposal.made.refused]
+    left = len(rows) - _ROWS_SHOWN
+    body = el("tbody", *(_plan_row(texts, row) for row in rows[:_ROWS_SHOWN]))
+    table = el("table", el("thead", head), body, cls="fd-numbers")
     return el(
         "details",
         el("summary", texts("confirm.rows")),
-        el("div", el("table", el("thead", head), el("tbody", *body), cls="fd-numbers"), cls="fd-plan-rows"),
+        el("div", table, cls="fd-plan-rows", tabindex="0", role="region", aria_label=texts("confirm.rows")),
         el("p", texts("outcome.more", n=left, count=texts.count(left)), cls="fd-muted") if left > 0 else None,
+    )
+
+
+def _row_class(key: str) -> str | None:
+    return "fd-number" if key == "attempt" else None
+
+
+def _plan_row(texts: Texts, row: PlanRow) -> Node:
+    ready = row.verdict == "ready"
+    number = retries_text(texts, (row.attempt or 0) + 1, row.retry_limit) if ready else MISSING
+    why = one_line(row.error, _LONGEST) if ready else reason_text(texts, row.reason)
+    return el(
+        "tr",
+        el("td", clipped(row.name or row.task_id, 80), title=row.task_id),
+        el("td", row.stage or MISSING),
+        el("td", number, cls="fd-number"),
+        el("td", why),
+        cls=None if ready else "fd-left-out",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, card_node, listed_items
+from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, card_node, listed_items, never_sent
 from retry_toolkit.panels.confirmations import ANSWERS, answer, confirmation_node
 from retry_toolkit.panels.state.batches import Card
 from retry_toolkit.panels.state.desk import DeskState
@@ -38,6 +38,8 @@ class RetryBarView:
     def _act(self, action: str, value: str | None) -> None:
         if action == "batch_take" and value is not None:
             self._take(value)
+        elif action == "batch_again" and value is not None:
+            again(self._desk, value)
         elif action.startswith("batch_"):
             act_on(self._desk.batches, action, value)
         elif action == "open" and value is not None:
@@ -145,6 +147,8 @@ class TaskActionsView:
     def _act(self, action: str, value: str | None) -> None:
         if action in ANSWERS:
             answer(self._retry, action, value)
+        elif action == "batch_again" and value is not None:
+            again(self._desk, value)
         elif action.startswith("batch_"):
             act_on(self._desk.batches, action, value)
         else:
@@ -185,6 +189,13 @@ class TaskActionsView:
                 )
             )
         return el("div", el("div", *buttons, cls="fd-buttons"), _reasons(texts, blocks), cls="fd-action-bar")
+
+
+def again(desk: DeskState, batch_id: str) -> None:
+    """Plan anew what this batch never sent."""
+    card = next((card for card in desk.batches.cards if card.batch_id == batch_id), None)
+    if card is not None:
+        desk.retry.propose_again(never_sent(card), card.items[0].intent.action)
 
 
 def names_of(desk: DeskState, card: Card) -> dict[str, str]:

@@ -176,7 +176,7 @@ LIMIT: Final = 3
 
 def sample_tasks() -> tuple[TaskRecord, ...]:
     """Failed ones of four causes, others that run or went well, and lineages of whole retries; newest first."""
-    failed = [sample_task(n, cause=(0, 0, 1, 0, 2, 3, 1)[n % 7], retries=n % 5) for n in range(3, 38)]
+    failed = [sample_task(n, cause=(0, 0, 1, 0, 2, 3, 1)[n % 7], retries=n % 4) for n in range(3, 38)]
     going = (sample_task(1, "running"), sample_task(2, "pending"))
     well = [sample_task(n, "succeeded") for n in range(38, 60)]
     root, second, third = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from retry_toolkit.panels.alone.panel import Panel, make_state
-from retry_toolkit.panels.alone.views import BatchesView
+from retry_toolkit.panels.alone.views import BatchesView, QuestionView
 from retry_toolkit.panels.state.background import Background
 from retry_toolkit.platforms.base import Platform
 from retry_toolkit.retry.batch import RetryBatch
@@ -48,7 +48,7 @@ class BatchPanel(Panel):
         )
         super().__init__(state, owned=True)
         self.batch = batch
-        self._build(BatchesView(state, {}).widget)
+        self._build(QuestionView(state).widget, BatchesView(state, {}).widget)
         state.batches.observe(lambda _: self._follow(), names="cards")
         state.batches.adopt(batch)
 

@@ -54,9 +54,9 @@ class LineagePanel(Panel):
         super().__init__(make_state(_platform(frame), language=language, background=background), owned=True)
         self._list = Fragment()
         self._list.on_action(self.state.session.guard(self._act))
-        tree = ipywidgets.VBox([LineageView(self.state).widget])
-        tree.add_class("fd-alone-tree")
-        body = ipywidgets.HBox([self._list, tree])
+        self._tree = ipywidgets.VBox([LineageView(self.state).widget])
+        self._tree.add_class("fd-alone-tree")
+        body = ipywidgets.HBox([self._list, self._tree])
         body.add_class("fd-card").add_class("fd-alone-lineages")
         self._build(body)
         self._bind()
@@ -102,6 +102,7 @@ class LineagePanel(Panel):
     def _draw(self) -> None:
         texts, roots = self.state.session.texts, self._roots()
         title = el("h2", texts("alone.lineages"))
+        self._tree.layout.display = "none" if self.state.report.task_id is None else None
         if roots.empty:
             words = texts("alone.no_lineages" if self.state.catalog.catalog is not None else "header.starting")
             self._list.show(title, el("p", words, cls="fd-muted"), language=texts.language)

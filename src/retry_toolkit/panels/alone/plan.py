@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pandas as pd
 from traitlets import Instance
 
@@ -9,7 +12,7 @@ from retry_toolkit.panels.alone.panel import Panel, make_state
 from retry_toolkit.panels.alone.views import BatchesView, QuestionView
 from retry_toolkit.panels.state.background import Background
 from retry_toolkit.panels.state.proposals import proposal_of
-from retry_toolkit.platforms.base import Platform
+from retry_toolkit.platforms.base import Platform, TaskFiles
 from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.batch import RetryBatch
 from retry_toolkit.retry.plan_rows import RetryPlan
@@ -61,10 +64,23 @@ class RetryPanel(Panel):
         self.plan = plan
         self.selected = tuple(row.task_id for row in plan.ready)
         names = {row.task_id: row.name for row in plan.rows if row.name}
-        question = QuestionView(state, lambda: state.retry.ask(proposal_of(plan)))
+        question = QuestionView(state, self._ask)
         self._build(question.widget, BatchesView(state, names).widget)
         state.batches.observe(lambda _: self._follow(), names="cards")
-        state.retry.ask(proposal_of(plan))
+        self._ask()
+
+    def _ask(self) -> None:
+        proposal = proposal_of(self.plan)
+        self.state.retry.ask(proposal)
+        platform = self.state.session.platform
+        if proposal.kind == "whole" and platform.capabilities.files:
+            # How many files there are helps to choose; the question does not wait for it.
+            self.state.session.start(partial(platform.files, self.plan.rows[0].task_id), self._tell_files)
+
+    def _tell_files(self, files: TaskFiles | None) -> None:
+        proposal = self.state.retry.proposal
+        if proposal is not None and proposal.made is self.plan:
+            self.state.retry.proposal = replace(proposal, files=files)
 
     def _follow(self) -> None:
         if self.batch is None and self.state.batches.cards:

@@ -7,6 +7,7 @@ from typing import Any
 
 from retry_toolkit.panels.batches import act_on, card_node
 from retry_toolkit.panels.confirmations import answer, confirmation_node
+from retry_toolkit.panels.retry import again
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
@@ -19,14 +20,14 @@ class QuestionView:
 
     Args:
         desk: Whose `retry` asks.
-        again: Asks once more.
+        again: Asks once more; without it, nothing stands where nothing is asked.
     """
 
-    def __init__(self, desk: DeskState, again: Callable[[], None]) -> None:
+    def __init__(self, desk: DeskState, again: Callable[[], None] | None = None) -> None:
         self._desk = desk
         self._session = desk.session
         self._retry = desk.retry
-        self._again = again
+        self._ask_again = again
         self._fragment = Fragment()
         self._fragment.on_action(self._session.guard(self._act))
         self.widget: Any = self._fragment
@@ -34,13 +35,13 @@ class QuestionView:
             self._draw,
             speaks(self._session),
             (self._session, ["can_act"]),
-            (self._retry, ["proposal", "starting"]),
+            (self._retry, ["proposal", "preparing", "starting"]),
             (desk.batches, ["cards"]),
         )
 
     def _act(self, action: str, value: str | None) -> None:
-        if action == "again":
-            self._again()
+        if action == "again" and self._ask_again is not None:
+            self._ask_again()
         else:
             answer(self._retry, action, value)
 
@@ -53,9 +54,10 @@ class QuestionView:
         if proposal is not None:
             block = None if self._session.can_act else self._session.closed_why
             card = confirmation_node(texts, proposal, self._desk.groups.past or {}, block=block)
-        elif self._retry.starting:
-            card = el("p", texts("retry.starting"), cls="fd-muted fd-alone-note", role="status")
-        elif not self._desk.batches.cards:
+        elif self._retry.starting or self._retry.preparing:
+            words = texts("retry.starting" if self._retry.starting else "retry.planning")
+            card = el("p", words, cls="fd-muted fd-alone-note", role="status")
+        elif self._ask_again is not None and not self._desk.batches.cards:
             words = el("span", texts("alone.dismissed"), cls="fd-muted")
             card = el("p", words, button(texts("alone.ask_again"), action="again"), cls="fd-row fd-alone-note")
         else:
@@ -83,15 +85,15 @@ class BatchesView:
     def _act(self, action: str, value: str | None) -> None:
         if action == "open" and value is not None:
             self._desk.report.open(value)
-        elif action == "batch_take":
-            self._desk.session.notices.tell("alone.taken")
+        elif action == "batch_again" and value is not None:
+            again(self._desk, value)
         else:
             act_on(self._desk.batches, action, value)
 
     def _draw(self) -> None:
         texts, can_act = self._session.texts, self._session.can_act
         cards = [
-            el("div", card_node(texts, card, self._names, can_act=can_act), cls="fd-card")
+            el("div", card_node(texts, card, self._names, can_act=can_act, can_take=False), cls="fd-card")
             for card in self._desk.batches.cards
         ]
         self._fragment.show(el("div", *cards, cls="fd-alone-cards"), language=texts.language)

@@ -26,7 +26,7 @@ ASKED_AT_MOST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What retries of one error came to; rate and interval are None below five cases."""
+    """What retries of one error came to; rate and interval are None below five cases, `median_s` where unknown."""
 
     cases: int
     recovered: int
@@ -34,6 +34,7 @@ class Past:
     low: float | None
     high: float | None
     advice: str
+    median_s: float | None = None
 
 
 class GroupsState(HasTraits):
@@ -121,5 +122,6 @@ def past_of(rates: pd.DataFrame) -> dict[str, Past]:
 
 
 def _past(row: Mapping[Any, Any]) -> Past:
-    rate, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in ("rate", "rate_low", "rate_high"))
-    return Past(int(row["cases"]), int(row["recovered"]), rate, low, high, str(row["advice"]))
+    names = ("rate", "rate_low", "rate_high", "median_s")
+    rate, low, high, median_s = (None if pd.isna(row.get(name)) else float(row[name]) for name in names)
+    return Past(int(row["cases"]), int(row["recovered"]), rate, low, high, str(row["advice"]), median_s)

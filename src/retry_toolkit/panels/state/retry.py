@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -26,6 +26,7 @@ from retry_toolkit.panels.state.table import TableState
 from retry_toolkit.platforms.base import Capabilities, Platform, TaskFiles
 from retry_toolkit.retry.plan import MOST_ITEMS, plan_retry
 from retry_toolkit.retry.plan_rows import RetryPlan
+from retry_toolkit.retry.records import Action
 
 T = TypeVar("T")
 
@@ -100,6 +101,12 @@ class RetryState(HasTraits):
         ids = [*listed, *sorted(selected - frozenset(listed))]
         plan = partial(plan_retry, self._session.platform, ids, action=batch_action(self._capabilities))
         self._prepare("batch", plan, lambda made: Proposal(kind="batch", made=made))
+
+    def propose_again(self, task_ids: Sequence[str], action: Action) -> None:
+        """Plan a retry of what a batch never sent, and ask for the confirmation."""
+        if not self._refused(self._block()):
+            plan = partial(plan_retry, self._session.platform, task_ids, action=action)
+            self._prepare("batch", plan, lambda made: Proposal(kind="batch", made=made))
 
     def ask(self, proposal: Proposal) -> None:
         """Ask about a plan that was made elsewhere."""
