@@ -26,6 +26,7 @@ from retry_toolkit.panels.alone.plan import RetryPanel
 from retry_toolkit.panels.alone.report import StageReportPanel
 from retry_toolkit.panels.alone.triage import TriagePanel
 from retry_toolkit.panels.alone.views import BatchesView
+from retry_toolkit.panels.desk import FailureDesk
 from retry_toolkit.panels.disk import DiskView
 from retry_toolkit.panels.samples import NOW, SamplePlatform, sample_task
 from retry_toolkit.panels.state.background import Failed
@@ -46,8 +47,10 @@ from retry_toolkit.text import Texts
 UNABLE: Final = Capabilities(stage_retry="none", whole_retry="none", batch="none")
 AWAY: Final = Unavailable("no answer", status=503, detail="upstream connect error: connection refused")
 
-_MIDWAY: Final = {"PLANNED": 61, "SENT": 2, "ACCEPTED": 4, "SUCCEEDED": 28, "FAILED_AGAIN": 5}
-_MIXED: Final = {"SUCCEEDED": 3, "FAILED_AGAIN": 2, "REJECTED": 1, "NOT_SENT": 2, "CANCELLED": 1}
+_MIDWAY: Final[Mapping[State, int]] = {"PLANNED": 61, "SENT": 2, "ACCEPTED": 4, "SUCCEEDED": 28, "FAILED_AGAIN": 5}
+_MIXED: Final[Mapping[State, int]] = {"SUCCEEDED": 3, "FAILED_AGAIN": 2, "REJECTED": 1, "NOT_SENT": 2, "CANCELLED": 1}
+_LEFT: Final[Mapping[State, int]] = {"PLANNED": 8, "SUCCEEDED": 3, "UNKNOWN": 1}
+_UNCLEAR: Final[Mapping[State, int]] = {"UNKNOWN": 2, "SUCCEEDED": 3}
 
 _HOME = TemporaryDirectory(prefix="retry-toolkit-gallery-")
 _ARCHIVE: Final = Archive(home=Path(_HOME.name))
@@ -106,7 +109,7 @@ def show(panel: str, *, language: Language | None = None) -> Any:
     """All states of a panel, one below the other, each under its name.
 
     Args:
-        panel: `triage`, `report`, `retry`, `batch`, `lineage` or `disk`.
+        panel: `desk`, `triage`, `report`, `retry`, `batch`, `lineage` or `disk`.
         language: The setting `language` if None.
 
     Raises:
@@ -145,7 +148,7 @@ def _stale(language: Language | None) -> TriagePanel:
 def _mid_batch(language: Language | None) -> TriagePanel:
     panel = _triage(language)
     panel.selected = ("task-0003", "task-0004", "task-0007")
-    panel.state.batches.cards = (_card("running", **_MIDWAY),)
+    panel.state.batches.cards = (_card("running", _MIDWAY),)
     return panel
 
 
@@ -173,12 +176,12 @@ def _retry(
     return panel
 
 
-def _batch(language: Language | None, condition: Condition, *, look: Mapping[str, Any] | None = None, **n: int) -> Any:
-    return CardsPanel(_card(condition, **n), language=language, **(look or {}))
+def _batch(language: Language | None, condition: Condition, counts: Mapping[State, int], **look: bool) -> Any:
+    return CardsPanel(_card(condition, counts), language=language, **look)
 
 
 def _failed_batch(language: Language | None) -> Any:
-    return CardsPanel(_card("interrupted", error=AWAY, PLANNED=3, SUCCEEDED=2), language=language)
+    return CardsPanel(_card("interrupted", {"PLANNED": 3, "SUCCEEDED": 2}, AWAY), language=language)
 
 
 def _disk(language: Language | None, *, waits: bool = False, **fields: Any) -> Any:
@@ -223,7 +226,7 @@ _REASONS: Final[Mapping[State, tuple[str, str]]] = {
 }
 
 
-def _card(condition: Condition, *, error: Exception | None = None, **counts: int) -> Card:
+def _card(condition: Condition, counts: Mapping[State, int], error: Exception | None = None) -> Card:
     """A batch with so many items in each state."""
     items: list[Item] = []
     for state in STATES:
@@ -251,7 +254,27 @@ def _card(condition: Condition, *, error: Exception | None = None, **counts: int
     )
 
 
+def _desk(language: Language | None, platform: SamplePlatform) -> FailureDesk:
+    return FailureDesk(platform, language=language, background=AtOnce(), archive=_ARCHIVE)
+
+
+def _busy_desk(language: Language | None) -> FailureDesk:
+    desk = _desk(language, SamplePlatform())
+    state = desk.state
+    state.report.open("task-0009")
+    state.table.select(f"task-{number:04d}" for number in range(3, 30))
+    state.retry.propose_batch()
+    state.batches.cards = (_card("running", _MIDWAY), _card("ended", _UNCLEAR))
+    state.session.notices.report(AWAY)
+    state.session.notices.tell("token.accepted")
+    return desk
+
+
 GALLERY: Final[Mapping[str, tuple[Shown, ...]]] = {
+    "desk": (
+        Shown("busy", _busy_desk),
+        Shown("error", lambda language: _desk(language, SamplePlatform(broken=AWAY))),
+    ),
     "triage": (
         Shown("full", _triage),
         Shown("loading", partial(_triage, waits=True)),
@@ -284,22 +307,16 @@ GALLERY: Final[Mapping[str, tuple[Shown, ...]]] = {
         Shown("answered with no", partial(_retry, numbers=[9], no=True)),
     ),
     "batch": (
-        Shown(
-            "running",
-            partial(_batch, condition="running", PLANNED=61, SENT=2, ACCEPTED=4, SUCCEEDED=28, FAILED_AGAIN=5),
-        ),
-        Shown("paused", partial(_batch, condition="paused", PLANNED=8, ACCEPTED=1, SUCCEEDED=3)),
-        Shown("interrupted", partial(_batch, condition="interrupted", PLANNED=8, SUCCEEDED=3, UNKNOWN=1)),
-        Shown("running elsewhere", partial(_batch, condition="elsewhere", PLANNED=8, SUCCEEDED=3)),
-        Shown("unclear", partial(_batch, condition="ended", UNKNOWN=2, SUCCEEDED=3)),
-        Shown("sending an unclear one again", partial(_batch, condition="ended", look={"typing": True}, UNKNOWN=1)),
-        Shown(
-            "ended",
-            partial(_batch, condition="ended", SUCCEEDED=3, FAILED_AGAIN=2, REJECTED=1, NOT_SENT=2, CANCELLED=1),
-        ),
-        Shown("cancelled", partial(_batch, condition="ended", SUCCEEDED=3, SKIPPED=6)),
+        Shown("running", partial(_batch, condition="running", counts=_MIDWAY)),
+        Shown("paused", partial(_batch, condition="paused", counts={"PLANNED": 8, "ACCEPTED": 1, "SUCCEEDED": 3})),
+        Shown("interrupted", partial(_batch, condition="interrupted", counts=_LEFT)),
+        Shown("running elsewhere", partial(_batch, condition="elsewhere", counts={"PLANNED": 8, "SUCCEEDED": 3})),
+        Shown("unclear", partial(_batch, condition="ended", counts=_UNCLEAR)),
+        Shown("sending an unclear one again", partial(_batch, condition="ended", counts={"UNKNOWN": 1}, typing=True)),
+        Shown("ended", partial(_batch, condition="ended", counts=_MIXED)),
+        Shown("cancelled", partial(_batch, condition="ended", counts={"SUCCEEDED": 3, "SKIPPED": 6})),
         Shown("error", _failed_batch),
-        Shown("read-only", partial(_batch, condition="paused", look={"read_only": True}, PLANNED=2, UNKNOWN=1)),
+        Shown("read-only", partial(_batch, condition="paused", counts={"PLANNED": 2, "UNKNOWN": 1}, read_only=True)),
     ),
     "lineage": (
         Shown("full", _lineage),

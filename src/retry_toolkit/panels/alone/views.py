@@ -51,12 +51,13 @@ class QuestionView:
 
     def _node(self, texts: Texts) -> Node | None:
         proposal = self._retry.proposal
+        card: Node
         if proposal is not None:
             block = None if self._session.can_act else self._session.closed_why
             card = confirmation_node(texts, proposal, self._desk.groups.past or {}, block=block)
         elif self._retry.starting or self._retry.preparing:
-            words = texts("retry.starting" if self._retry.starting else "retry.planning")
-            card = el("p", words, cls="fd-muted fd-alone-note", role="status")
+            told = texts("retry.starting" if self._retry.starting else "retry.planning")
+            card = el("p", told, cls="fd-muted fd-alone-note", role="status")
         elif self._ask_again is not None and not self._desk.batches.cards:
             words = el("span", texts("alone.dismissed"), cls="fd-muted")
             card = el("p", words, button(texts("alone.ask_again"), action="again"), cls="fd-row fd-alone-note")

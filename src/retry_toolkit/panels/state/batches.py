@@ -144,10 +144,10 @@ class BatchesState(HasTraits):
 
     def go_on(self, batch_id: str) -> None:
         """Let a paused batch go on, or run here one that nobody runs."""
-        batch = self._batches.get(batch_id)
+        batch = self._known(batch_id)
         if batch is not None and batch.running:
             self._do(batch_id, RetryBatch.resume)
-        else:
+        elif batch is not None:
             self._resume(batch_id)
 
     def cancel(self, batch_id: str) -> None:
@@ -157,10 +157,10 @@ class BatchesState(HasTraits):
 
     def check_again(self, batch_id: str) -> None:
         """Read back once more what is unclear."""
-        batch = self._batches.get(batch_id)
+        batch = self._known(batch_id)
         if batch is not None and batch.running:
             self._do(batch_id, RetryBatch.check_again)
-        else:
+        elif batch is not None:
             self._resume(batch_id)
 
     def resolve(self, batch_id: str, task_id: str, *, done: bool) -> None:
@@ -223,12 +223,17 @@ class BatchesState(HasTraits):
             self._session.notices.tell(f"block.{self._session.closed_why}")
         return self._session.can_act
 
+    def _known(self, batch_id: str) -> RetryBatch | None:
+        """The batch, unless the page has none of that name: then it says so."""
+        if batch_id not in self._batches:
+            self._session.notices.tell("batch.gone")
+        return self._batches.get(batch_id)
+
     def _do(
         self, batch_id: str, action: Callable[[RetryBatch], None], then: Callable[[str], None] | None = None
     ) -> None:
-        batch = self._batches.get(batch_id)
+        batch = self._known(batch_id)
         if batch is None:
-            self._session.notices.tell("batch.gone")
             return
 
         def done(_: None) -> None:
