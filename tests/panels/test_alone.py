@@ -104,7 +104,8 @@ def test_a_frame_is_only_made_when_somebody_asks(make: Make, platform: MemoryPla
 
     def counted() -> pd.DataFrame:
         made.append(1)
-        return original()
+        frame: pd.DataFrame = original()
+        return frame
 
     monkeypatch.setattr(panel, "_make_frame", counted)
     panel.state.table.filter(text="503")
