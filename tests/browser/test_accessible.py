@@ -1,0 +1,69 @@
+"""What axe-core says of the real desk: as it comes, with a question open, after a retry, away, read-only."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import expect
+from pydantic import SecretStr
+
+from tests.browser.axe import grave_findings
+from tests.browser.chromium import Guard, Profiles, snapshot
+from tests.browser.desk import Desk
+from tests.browser.ledger import Ledger
+from tests.browser.stack import make_settings, run_dashboard, run_platform
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_desk_from_question_to_outcome(
+    scheme: Literal["light", "dark"], dashboard: str, ledger: Ledger, profiles: Profiles
+) -> None:
+    """Nothing serious in any step, in English."""
+    name = f"Read by everybody, {scheme}"
+    ledger.failed(name)
+    page = profiles.open(dashboard, scheme=scheme, size=(1680, 1050))
+    desk = Desk(page).wait()
+    assert grave_findings(page) == []
+    desk.open(name)
+    desk.press("Retry stage check…")
+    expect(page.get_by_role("region", name="Retry stage check?")).to_be_visible()
+    assert grave_findings(page) == []
+    desk.press("Retry this stage")
+    expect(desk.outcome).to_contain_text("Recovered")
+    assert grave_findings(page) == []
+    snapshot(page, f"accessible-{scheme}")
+
+
+def test_the_desk_in_chinese_and_narrow(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
+    """The same rules, where everything stands in one column."""
+    ledger.failed("给所有人看")
+    page = profiles.open(dashboard, scheme="dark", locale="zh-CN", size=(800, 1000))
+    expect(page.get_by_role("grid", name="任务").get_by_role("checkbox").nth(1)).to_be_visible(timeout=60_000)
+    page.get_by_text("给所有人看", exact=True).first.click()
+    expect(page.get_by_role("heading", name="给所有人看")).to_be_visible()
+    assert grave_findings(page) == []
+    snapshot(page, "accessible-zh-800")
+
+
+def test_a_page_that_only_reads_and_one_without_its_platform(
+    tmp_path: Path, own: ExitStack, profiles: Profiles, guard: Guard
+) -> None:
+    """The token field, and the words when nothing answers."""
+    tokens = {"viewer_token": SecretStr("viewer-token"), "operator_token": SecretStr("operator-token")}
+    settings = make_settings(tmp_path).model_copy(update=tokens)
+    url = own.enter_context(run_dashboard(settings))
+    with run_platform(settings) as ledger:
+        ledger.failed("Only read")
+        page = profiles.open(url)
+        desk = Desk(page).wait()
+        expect(page.get_by_label("Operator token")).to_be_visible()
+        assert grave_findings(page) == []
+    desk.press("Refresh")
+    expect(page.get_by_role("alert").filter(has_text="does not answer").first).to_be_visible()
+    assert grave_findings(page) == []
+    assert guard.errors == []
