@@ -272,6 +272,7 @@ def test_lineages_of_a_frame(make: Make, tasks: pd.DataFrame, of_lineage: bool) 
     assert panel.selected == ("d",)
     assert panel.state.lineage.tree.nodes["task_id"].tolist() == ["d", "d-again-1"]
     assert panel.frame["tree_size"].max() == 2
+    assert "In progress" in text_of(panel.widget)
     panel.selected = ("a",)
     assert panel.state.report.task_id == "a"
     alone = make(LineagePanel, tasks[tasks["task_id"] == "a"])

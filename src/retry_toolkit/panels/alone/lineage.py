@@ -52,6 +52,8 @@ class LineagePanel(Panel):
         self, frame: pd.DataFrame, *, language: Language | None = None, background: Background | None = None
     ) -> None:
         super().__init__(make_state(_platform(frame), language=language, background=background), owned=True)
+        # A lineage knows how it came out, which without the states of its tasks nobody could tell.
+        self._given = None if "status" in frame.columns else frame
         self._list = Fragment()
         self._list.on_action(self.state.session.guard(self._act))
         self._tree = ipywidgets.VBox([LineageView(self.state).widget])
@@ -89,13 +91,15 @@ class LineagePanel(Panel):
             self.state.report.open(value)
 
     def _make_frame(self) -> pd.DataFrame:
+        if self._given is not None:
+            return self._given
         catalog = self.state.catalog.catalog
         return empty_frame(LINEAGE) if catalog is None else catalog.lineage
 
     def _roots(self) -> pd.DataFrame:
         """One row a lineage of several tasks, the largest first."""
         catalog = self.state.catalog.catalog
-        lineage = empty_frame(LINEAGE) if catalog is None else catalog.lineage
+        lineage = empty_frame(LINEAGE) if catalog is None else self.current_frame()
         roots = lineage[(lineage["tree_size"] > 1) & (lineage["task_id"] == lineage["root_id"])]
         return roots.sort_values("tree_size", ascending=False, kind="stable")
 
@@ -131,7 +135,10 @@ class LineagePanel(Panel):
 
 def _platform(frame: pd.DataFrame) -> FramePlatform:
     check_columns(frame, ("task_id", "parent_id"), "The frame of tasks or of lineage")
-    return of_tasks(frame) if "status" in frame.columns else of_lineage(frame)
+    if "status" in frame.columns:
+        return of_tasks(frame)
+    check_columns(frame, ("root_id", "tree_size", "outcome"), "The frame of lineage")
+    return of_lineage(frame)
 
 
 def _table(texts: Texts, rows: list[Node]) -> Node:

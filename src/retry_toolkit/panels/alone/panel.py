@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import ipywidgets
 import pandas as pd
@@ -51,9 +51,6 @@ class Panel(HasTraits):
     state: DeskState
     widget: Any
 
-    CLASS: ClassVar[str] = ""
-    """Style class of the panel."""
-
     def __init__(self, state: DeskState, *, owned: bool) -> None:
         super().__init__()
         self.state = state
@@ -94,8 +91,6 @@ class Panel(HasTraits):
         head = (OperatorView(self.state).widget, NoticesView(self.state).widget) if self._owned else ()
         self.widget = ipywidgets.VBox([sheet, *head, *widgets])
         self.widget.add_class("fd").add_class("fd-desk").add_class("fd-alone")
-        if self.CLASS:
-            self.widget.add_class(self.CLASS)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.session.platform.name}>"
@@ -111,7 +106,6 @@ def make_state(
     background: Background | None,
     archive: Archive | None = None,
     timing: Timing = TIMING,
-    pause: Callable[[float], object] | None = None,
 ) -> DeskState:
     """The state of a panel that stands alone on this platform."""
     told = not isinstance(platform, FramePlatform)
@@ -120,7 +114,6 @@ def make_state(
         texts=Texts(language or load_settings().language),
         background=background or ThreadBackground(),
         operator=partial(connect_operator, platform.origin) if told else None,
-        pause=pause,
         archive=archive,
         timing=timing,
     )

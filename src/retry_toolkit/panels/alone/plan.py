@@ -12,6 +12,9 @@ from retry_toolkit.panels.alone.panel import Panel, make_state
 from retry_toolkit.panels.alone.views import BatchesView, QuestionView
 from retry_toolkit.panels.state.background import Background
 from retry_toolkit.panels.state.proposals import proposal_of
+from retry_toolkit.panels.view import redraw, speaks
+from retry_toolkit.panels.widgets.fragment import Fragment
+from retry_toolkit.panels.widgets.markup import el
 from retry_toolkit.platforms.base import Platform, TaskFiles
 from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.batch import RetryBatch
@@ -65,7 +68,9 @@ class RetryPanel(Panel):
         self.selected = tuple(row.task_id for row in plan.ready)
         names = {row.task_id: row.name for row in plan.rows if row.name}
         question = QuestionView(state, self._ask)
-        self._build(question.widget, BatchesView(state, names).widget)
+        self._subject = Fragment()
+        redraw(self._draw_subject, speaks(state.session))
+        self._build(self._subject, question.widget, BatchesView(state, names).widget)
         state.batches.observe(lambda _: self._follow(), names="cards")
         self._ask()
 
@@ -81,6 +86,13 @@ class RetryPanel(Panel):
         proposal = self.state.retry.proposal
         if proposal is not None and proposal.made is self.plan:
             self.state.retry.proposal = replace(proposal, files=files)
+
+    def _draw_subject(self) -> None:
+        """Which task, where there is only one: the question and the outcome of a single task do not say."""
+        rows = self.plan.rows
+        name = rows[0].name or rows[0].task_id
+        node = el("p", el("strong", name), el("code", rows[0].task_id), cls="fd-row fd-alone-note")
+        self._subject.show(*([node] if len(rows) == 1 else []), language=self.state.session.texts.language)
 
     def _follow(self) -> None:
         if self.batch is None and self.state.batches.cards:
