@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from retry_toolkit.errors import NotFound, ReadOnly, Refused
+from retry_toolkit.panels.state.table import TableState
 from retry_toolkit.panels.widgets.markup import Node
 from retry_toolkit.platforms.base import (
     AttemptRecord,
@@ -380,3 +381,8 @@ def _attempt(stage: StageRecord, number: int) -> AttemptRecord:
         if last
         else "Traceback (most recent call last):\n  File 'x.py'\nTimeoutError: upstream did not answer",
     )
+
+
+def shown_ids(table: TableState) -> frozenset[str]:
+    """Ids on the page that the table shows."""
+    return frozenset() if table.window is None else frozenset(table.window.rows["task_id"])
