@@ -115,7 +115,7 @@ def _search(page: Page, number: int) -> None:
 
 
 def _choose(page: Page, number: int) -> None:
-    page.get_by_label("Failed stage").select_option(index=1 + number % 5)
+    page.get_by_label("Failed stage", exact=True).select_option(index=1 + number % 5)
 
 
 def _sort(page: Page, number: int) -> None:

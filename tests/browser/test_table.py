@@ -256,6 +256,7 @@ def test_a_selection_reaches_over_pages_and_comes_back(many: str, profiles: Prof
     desk.press("Undo")
     expect(page.get_by_text("10 selected", exact=True)).to_be_visible()
     desk.press("Clear selection")
+    expect(page.get_by_text("0 selected", exact=True)).to_be_visible()
     snapshot(page, "table-7-cleared")
 
     page.reload(wait_until="commit")
