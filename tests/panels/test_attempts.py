@@ -223,12 +223,11 @@ def test_neighbours_need_a_list(make_desk: MakeDesk) -> None:
     platform = MemoryPlatform.of(make_task("a", template=None))
     desk = make_desk(platform, background=background)
     desk.report.open("a")
-    background.waiting.pop(0)  # the list never comes
+    the_list = background.waiting.pop(0)
     background.run()
     assert desk.report.task is not None
     assert desk.neighbours.neighbours is None
-    desk.catalog.loading = False
-    desk.catalog.load()
+    background.waiting.append(the_list)
     background.run()
     found = desk.neighbours.neighbours
     assert found is not None
