@@ -159,15 +159,18 @@ def test_other_attempts_can_be_chosen(make_desk: MakeDesk) -> None:
 
 
 def test_the_comparison_of_another_task_comes_too_late(make_desk: MakeDesk) -> None:
-    """What was compared for a task that is closed is shown nowhere."""
+    """What is still being compared when another task is opened is shown nowhere."""
     background = WhenTold()
-    platform = MemoryPlatform.of(make_task("a", retry_count=1), make_task("b"))
+    platform = MemoryPlatform.of(make_task("a", retry_count=2), make_task("b"))
     desk = make_desk(platform, background=background)
-    background.run()
     desk.report.open("a")
+    background.run()
+    assert desk.attempts.comparison is not None
+    desk.attempts.choose("before", 1)
     desk.report.open("b")
-    background.run(last_first=True)
+    background.waiting.pop(0)()
     assert desk.attempts.comparison is None
+    background.run()
     assert [each.task_id for each in desk.attempts.attempts] == ["b"]
 
 
@@ -209,12 +212,18 @@ def test_neighbours_are_found(make_desk: MakeDesk) -> None:
         replace(task, stages=tuple(replace(stage, finished_at=ended[task.task_id]) for stage in task.stages))
         for task in (older, well, foreign)
     ]
-    platform = MemoryPlatform.of(make_task("a", error="row 99 is torn"), *others, *good, make_task("x", error="other"))
-    found = opened(make_desk, platform).neighbours.neighbours
+    mine = make_task("a", error="row 99 is torn")
+    mine = replace(mine, stages=tuple(replace(stage, finished_at=NOW) for stage in mine.stages))
+    platform = MemoryPlatform.of(mine, *others, *good, make_task("x", error="other"))
+    desk = opened(make_desk, platform)
+    found = desk.neighbours.neighbours
     assert found is not None
     assert (found.count, [each.task_id for each in found.named]) == (7, ["o1", "o2", "o3", "o4", "o5"])
     assert found.succeeded is not None
     assert (found.succeeded.task_id, found.succeeded.time) == ("well", NOW - 3 * MINUTE)
+    desk.report.choose("a-clean")
+    assert desk.neighbours.neighbours is not None
+    assert desk.neighbours.neighbours.succeeded == found.succeeded
 
 
 def test_neighbours_need_a_list(make_desk: MakeDesk) -> None:
