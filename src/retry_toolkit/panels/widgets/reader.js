@@ -29,7 +29,7 @@ function render({ model, el }) {
   const title = make("h3");
   const summary = make("summary");
   summary.append(title);
-  const bar = make("div", { class: "fd-reader-bar", role: "search" });
+  const bar = make("div", { class: "fd-reader-bar", role: "group" });
   const input = make("input", { type: "text", class: "fd-reader-search", spellcheck: "false", autocomplete: "off", maxlength: "200" });
   const count = make("span", { class: "fd-reader-count", role: "status" });
   const previous = button("previous", "fd-button fd-reader-step fd-reader-up");
@@ -108,7 +108,7 @@ function render({ model, el }) {
     const words = model.get("words");
     if (!view.key) return;
     root.lang = model.get("language");
-    root.setAttribute("aria-label", view.title);
+    bar.setAttribute("aria-label", words.search_in);
     title.textContent = view.title;
     pane.setAttribute("aria-label", view.title);
     pane.classList.toggle("fd-reader-folded", view.folded);
