@@ -124,12 +124,18 @@ def test_a_running_log_is_followed(dashboard: str, ledger: Ledger, profiles: Pro
 
 def test_attempts_are_compared(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
     """What differs is marked, what always differs is not, and other attempts can be chosen."""
-    task = ledger.failed("Tried thrice", pipeline="chatty", params={"good_from": 9, "lines": 40, "by_attempt": True})
+    error = "\n".join(["much was read", *(f"  part {number}" for number in range(60)), "the last part is torn"])
+    params = {"good_from": 9, "lines": 40, "by_attempt": True, "error": error}
+    task = ledger.failed("Tried thrice", pipeline="chatty", params=params)
     for _ in range(2):
         ledger.retry_stage(task, "work")
         ledger.wait(task, "failed")
     page = profiles.open(dashboard)
     desk = open_report(page, "Tried thrice")
+    # Of a traceback the end is in sight: it says what was raised.
+    in_sight(lines(page, "Error"), lines(page, "Error").get_by_text("the last part is torn"))
+    reader(page, "Error").get_by_role("button", name="Show all").click()
+    expect(reader(page, "Error").get_by_role("button", name="Show less")).to_be_visible()
     expect(page.get_by_role("heading", name="Attempt 2 and attempt 3")).to_be_visible()
     expect(page.get_by_text("No difference but times and numbers.", exact=True)).to_be_visible()
     page.get_by_role("radio", name="Compare attempt 1 as A").check()

@@ -49,11 +49,19 @@ function render({ model, el }) {
   const ask = (action, value = null) => model.send({ action, value });
   let shownKey = null;
   let shownGoto = 0;
+  let placed = false;
   let drawnQuery = "";
   let typing = null;
 
   const atEnd = () => pane.scrollHeight - pane.scrollTop - pane.clientHeight < CLOSE_TO_END;
   const toEnd = () => (pane.scrollTop = pane.scrollHeight);
+
+  /** Where reading begins; before it is in the page nothing can be scrolled. */
+  function place(view) {
+    if (view.following) toEnd();
+    else if (!placed && pane.clientHeight) pane.scrollTop = view.end ? pane.scrollHeight : 0;
+    placed ||= pane.clientHeight > 0;
+  }
 
   function row([number, mark, text, cut], words, query) {
     const line = make("div", { class: `fd-line fd-line-${mark || "plain"}`, "data-word": words[`mark_${mark}`] ?? "" });
@@ -116,7 +124,10 @@ function render({ model, el }) {
     const fresh = view.key !== shownKey;
     // While it is read anew, what stands below stays where it is.
     empty.style.minHeight = view.busy && pane.offsetHeight ? `${pane.offsetHeight}px` : view.busy ? empty.style.minHeight : "";
-    if (fresh) input.value = "";
+    if (fresh) {
+      input.value = "";
+      placed = false;
+    }
     input.placeholder = words.search;
     input.setAttribute("aria-label", words.search_in);
     for (const [each, name] of [[download, "download"], [copy, "copy"], [reload, "reload"]]) each.textContent = words[name];
@@ -148,9 +159,8 @@ function render({ model, el }) {
     empty.hidden = !view.empty;
     notes.textContent = view.notes;
     notes.hidden = !view.notes;
+    place(view);
     goTo(view);
-    if (view.following) toEnd();
-    else if (fresh) pane.scrollTop = view.end ? pane.scrollHeight : 0;
   }
 
   function type() {
@@ -206,8 +216,7 @@ function render({ model, el }) {
   model.on("msg:custom", receive);
   el.replaceChildren(root);
   show();
-  // Before it is in the page nothing can be scrolled.
-  const seen = new ResizeObserver(() => model.get("window").following && toEnd());
+  const seen = new ResizeObserver(() => model.get("window").key && place(model.get("window")));
   seen.observe(pane);
   return () => {
     seen.disconnect();
