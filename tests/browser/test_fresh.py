@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.browser.chromium import Profiles, snapshot
 from tests.browser.desk import FIRST_ROWS_MS, Desk
@@ -157,7 +157,7 @@ def test_time_passes_on_the_page_by_itself(dashboard: str, ledger: Ledger, profi
 
 
 def test_a_page_that_refreshes_itself_disturbs_nobody(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
-    """New rows come in; selection, focus and place stay, and out of sight nothing is asked for."""
+    """New rows come in; selection, focus and place stay."""
     for number in range(12):
         ledger.failed(f"Quiet {number}", params={"good_from": 9})
     page = profiles.open(dashboard, size=(1280, 600))
@@ -173,6 +173,35 @@ def test_a_page_that_refreshes_itself_disturbs_nobody(dashboard: str, ledger: Le
     assert "Quiet 9" in page.evaluate("document.activeElement.textContent")
     expect(page.get_by_text("1 selected", exact=True)).to_be_visible()
     snapshot(page, "fresh-auto")
+
+
+def is_beat(frame: str | bytes) -> bool:
+    """Whether the browser says that it is time to refresh."""
+    return b'"beat"' in (frame.encode() if isinstance(frame, str) else frame)
+
+
+def test_out_of_sight_nothing_is_asked_for(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
+    """A minute in a hidden tab is silent; coming back into sight refreshes at once."""
+    ledger.failed("Unseen", params={"good_from": 9})
+    page = profiles.open("about:blank")
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - takes no method of a list
+    page.clock.install()
+    page.goto(dashboard, wait_until="commit")
+    Desk(page).wait()
+    beats: list[str | bytes] = []
+    for socket in sockets:
+        socket.on("framesent", lambda frame: beats.append(frame) if is_beat(frame) else None)
+    page.get_by_label("Refresh by itself").select_option("Auto: 10 s")
+    with sockets[-1].expect_event("framesent", is_beat):
+        page.clock.fast_forward("00:11")
+    hide(page)
+    beats.clear()
+    page.clock.fast_forward("01:00")
+    expect(figure(page, "Failed")).to_be_visible()
+    with sockets[-1].expect_event("framesent", is_beat):
+        assert beats == []
+        hide(page, hidden=False)
 
 
 def test_the_outcome_is_told_in_one_sentence(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
