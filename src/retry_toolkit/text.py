@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -124,6 +125,11 @@ class Texts:
             amount /= _BYTE_STEP
         digits = 0 if unit == "B" or amount >= _BYTE_STEP / _UNROUNDED_BELOW else 1
         return f"{amount:,.{digits}f} {unit}"
+
+    def day(self, date: date) -> str:
+        """A day without its year, such as `Nov 23`."""
+        months = self("unit.months").split()
+        return self("unit.day", month=months[date.month - 1], day=date.day)
 
     def join(self, words: Iterable[str]) -> str:
         """Names in a row, as the language separates them."""

@@ -78,14 +78,31 @@ def test_by_project_owner_and_day() -> None:
     cost = disk_cost([files("a", "original", 7), files("b", "copied", 8)], tasks)
     by_project = disk_by(cost, tasks, "project").astype("object")
     assert by_project.where(by_project.notna(), None).to_numpy().tolist() == [
-        ["sales", 2, 1, 1, 0, 0, 8, 8, 15, 0],
-        ["mesh", 1, 0, 0, 0, 0, 0, 0, None, 1],
+        ["sales", 2, 1, 1, 0, 0, 8, 8, 0, 15, 0],
+        ["mesh", 1, 0, 0, 0, 0, 0, 0, 0, None, 1],
     ]
     by_day = disk_by(cost, tasks, "day")
     assert by_day["day"].tolist() == [pd.Timestamp(START), pd.Timestamp(START + timedelta(days=1))]
     assert by_day["tasks"].tolist() == [1, 2]
     unknown = disk_by(cost, tasks[tasks["owner"] == "bob"], "owner")
     assert unknown["owner"].astype("object").where(unknown["owner"].notna(), None).tolist() == ["bob", None]
+
+
+def test_what_links_saved_is_the_size_of_the_originals() -> None:
+    """Known where the original's size is; where nothing was linked nothing was saved, and that is no question."""
+    records = [
+        task("a", project="sales"),
+        task("b", project="sales", parent_id="a"),
+        task("c", project="mesh"),
+        task("d", project="mesh", parent_id="c"),
+        task("e", project="none"),
+    ]
+    listed = [files("a", "original", 7), files("b", "linked", 7), files("d", "linked", None)]
+    table = disk_by(disk_cost(listed, tasks_frame(records)), tasks_frame(records), "project")
+    saved = dict(zip(table["project"], table["saved_bytes"], strict=True))
+    assert saved["sales"] == 7
+    assert pd.isna(saved["mesh"])
+    assert saved["none"] == 0
 
 
 SIZES = st.none() | st.integers(0, 2**60)

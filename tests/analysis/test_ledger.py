@@ -98,6 +98,14 @@ def test_spending_adds_up_by_outcome() -> None:
     assert spending(cost_ledger(tasks_frame(MENDED)), by="project")["project"].tolist() == ["sales"]
 
 
+def test_days_are_those_of_the_first_task_in_their_order() -> None:
+    """However dear a later day is, and whenever the retries of a lineage came."""
+    late = task("late", hours=30, status="succeeded", duration_s=900.0, cost=90.0)
+    table = spending(cost_ledger(tasks_frame([*MENDED, late])), by="day")
+    assert table["day"].tolist() == [pd.Timestamp(START), pd.Timestamp(START + timedelta(days=1))]
+    assert table["seconds"].tolist() == [60.0, 900.0]
+
+
 @pytest.mark.parametrize("records", [[], MENDED, ALONE])
 def test_columns_and_dtypes_are_those_of_the_schema(records: list[Any]) -> None:
     """Also when empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from string import Formatter
 
@@ -51,6 +52,11 @@ def test_every_text_that_the_panels_name_exists() -> None:
     }
     assert len(used) > 80
     assert used - Texts("en").keys == set()
+
+
+def test_days_are_written_as_the_language_writes_them() -> None:
+    """Without a year: charts show the last weeks."""
+    assert [Texts(language).day(date(2026, 11, 3)) for language in LANGUAGES] == ["Nov 3", "11月3日"]
 
 
 def test_no_text_is_left_behind() -> None:

@@ -73,6 +73,7 @@ def disk_by(cost: pd.DataFrame, tasks: pd.DataFrame, by: Key) -> pd.DataFrame:
         unknown (Int64): retries of unknown cost; not in `extra_bytes`
         extra_bytes (Int64): disk that the retries add, in bytes
         linkable_bytes (Int64): of these, what linking instead of copying would have saved
+        saved_bytes (Int64): size of the originals of retries that linked, in bytes; missing where none is known
         input_bytes (Int64): size of all input files, in bytes; missing where none is known
         unknown_inputs (Int64): tasks of unknown size; not in `input_bytes`
     """
@@ -83,7 +84,10 @@ def disk_by(cost: pd.DataFrame, tasks: pd.DataFrame, by: Key) -> pd.DataFrame:
     parts = _parts(cost).assign(**{by: key}, unknown_inputs=cost["input_bytes"].isna().astype("Int64").array)
     groups = parts.groupby(by, observed=True, dropna=False)
     table = groups[[*_COUNTS, "unknown_inputs"]].sum()
-    table.insert(len(_COUNTS), "input_bytes", groups["input_bytes"].sum(min_count=1))
+    for place, name in enumerate(("saved_bytes", "input_bytes"), start=len(_COUNTS)):
+        sums = groups[name].sum(min_count=1)
+        # Nothing was linked: nothing saved is known.
+        table.insert(place, name, sums.mask(sums.isna() & (table["linked"] == 0), 0) if name == "saved_bytes" else sums)
     if by != "day":
         table = table.sort_values("extra_bytes", ascending=False, kind="stable")
     return table.reset_index()
@@ -94,8 +98,9 @@ def _parts(cost: pd.DataFrame) -> pd.DataFrame:
     retry = (cost["method"] != "original") | (cost["task_id"] != cost["root_id"])
     copied = cost["method"] == "copied"
     extra = cost["extra_bytes"].fillna(0)
-    missing = cost.drop_duplicates("task_id").set_index("task_id")["missing_files"]
-    whole = (missing.reindex(cost["root_id"]) == 0).to_numpy(dtype=np.bool_, na_value=False)
+    linked = cost["method"] == "linked"
+    first = cost.drop_duplicates("task_id").set_index("task_id").reindex(cost["root_id"])
+    whole = (first["missing_files"] == 0).to_numpy(dtype=np.bool_, na_value=False)
     return pd.DataFrame(
         {
             "root_id": cost["root_id"].array,
@@ -103,10 +108,11 @@ def _parts(cost: pd.DataFrame) -> pd.DataFrame:
             "tasks": pd.array([1] * len(cost), dtype="Int64"),
             "retries": retry.astype("Int64").array,
             "copied": copied.astype("Int64").array,
-            "linked": (cost["method"] == "linked").astype("Int64").array,
+            "linked": linked.astype("Int64").array,
             "unknown": (retry & cost["extra_bytes"].isna()).astype("Int64").array,
             "extra_bytes": extra.array,
             "linkable_bytes": extra.where(copied & whole, 0).array,
+            "saved_bytes": first["input_bytes"].where(linked.to_numpy()).array,
         }
     )
 

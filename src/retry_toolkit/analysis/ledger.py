@@ -48,7 +48,7 @@ def cost_ledger(
         "root_id": head["task_id"],
         "outcome": outcome,
         "tasks": np.bincount(place, minlength=len(first)),
-        **{name: head[name] for name in ("name", "template", "project", "owner")},
+        **{name: head[name] for name in ("name", "template", "project", "owner", "created_at")},
     }
     for name, column in spent.items():
         columns[name] = _sum(column, place, len(first))
@@ -58,15 +58,18 @@ def cost_ledger(
     return build_frame(LEDGER, columns | {str(name): until[name] for name in until})
 
 
-def spending(ledger: pd.DataFrame, by: Literal["outcome", "template", "project", "owner"] = "outcome") -> pd.DataFrame:
+def spending(ledger: pd.DataFrame, by: Literal["outcome", "template", "project", "owner", "day"] = "outcome") -> pd.DataFrame:
     """What lineages cost together, one row a value, dearest first; by outcome, `failed` is what never recovered.
+
+    Days come in their order.
 
     Args:
         ledger: As `cost_ledger` returns it, or some rows of it.
-        by: The column to sum by; lineages without a value have a row too.
+        by: The column to sum by; `day` is the day of the first task's submission, in UTC. Lineages without a value have
+            a row too.
 
     Returns:
-        outcome (category): the value, in a column of its own name
+        outcome (category): the value, in a column of its own name; days are `datetime64[us, UTC]`
         lineages (Int64): lineages with it
         tasks (Int64): their tasks
         seconds (Float64): running time, in seconds
@@ -75,11 +78,14 @@ def spending(ledger: pd.DataFrame, by: Literal["outcome", "template", "project",
         extra_bytes (Int64): disk that retries add, in bytes
         unknown_seconds, unknown_tokens, unknown_cost, unknown_bytes (Int64): tasks that the sums do not hold
     """
-    groups = ledger.groupby(by, observed=True, dropna=False)
+    values = ledger.assign(day=ledger["created_at"].dt.floor("D")) if by == "day" else ledger
+    groups = values.groupby(by, observed=True, dropna=False)
     columns = [*_UNKNOWN, *_UNKNOWN.values()]
     # A sum of nothing known is unknown, not 0.
     table = groups[["tasks", *columns]].sum(min_count=1)
     table.insert(0, "lineages", groups.size().astype("Int64"))
+    if by == "day":
+        return table.reset_index()
     return table.reset_index().sort_values(["cost", "seconds"], ascending=False, kind="stable", ignore_index=True)
 
 

@@ -169,6 +169,7 @@ LEDGER: Columns = (
     Column("template", "category", "pipeline or solver of the first task"),
     Column("project", "category", "project of the first task"),
     Column("owner", "category", "who submitted the first task"),
+    Column("created_at", "time", "submission of the first task"),
     Column("tasks", "count", "tasks in the lineage"),
     Column("seconds", "seconds", "running time of all of them"),
     Column("tokens", "count", "tokens of all of them"),
