@@ -9,7 +9,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retry_toolkit.panels.widgets.lineage_svg import INDENT, lay_out, lineage_svg
+from retry_toolkit.analysis.forest import lay_out
+from retry_toolkit.panels.widgets.lineage_svg import INDENT, lineage_svg
 from retry_toolkit.text import Texts, fitted
 
 SVG = "{http://www.w3.org/2000/svg}"

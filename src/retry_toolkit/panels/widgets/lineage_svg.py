@@ -5,14 +5,13 @@ The tree grows downwards, one task a row and one step to the right for each whol
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
 import pandas as pd
 
+from retry_toolkit.analysis.forest import Place, lay_out
 from retry_toolkit.text import Texts, fitted
 
 ROW: Final = 52
@@ -32,47 +31,6 @@ _SHAPES: Final = {
     "skipped": '<circle r="6" class="fd-stroke" stroke-dasharray="2 2.7"/>',
     "unknown": '<circle r="6" class="fd-stroke"/><circle r="1.5" class="fd-fill"/>',
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where one task is drawn; `parent` is the row that it hangs from, None for what hangs from nothing."""
-
-    task_id: str
-    row: int
-    level: int
-    parent: int | None
-
-
-def lay_out(nodes: pd.DataFrame) -> tuple[Place, ...]:
-    """Places of the tasks of one tree, parents above their retries, in the frame's order among siblings.
-
-    Links that lead out of the frame or round in a circle are cut where they are met: every task is drawn once.
-    """
-    ids = nodes["task_id"].tolist()
-    parents = {
-        task_id: None if pd.isna(parent) else parent for task_id, parent in zip(ids, nodes["parent_id"], strict=True)
-    }
-    children: dict[str, list[str]] = defaultdict(list)
-    for task_id in ids:
-        if (parent := parents[task_id]) is not None:
-            children[parent].append(task_id)
-    tops = [task_id for task_id in ids if parents[task_id] not in parents]
-    places: dict[str, Place] = {}
-    for top in (*tops, *ids):
-        _place(top, children, places)
-    return tuple(places.values())
-
-
-def _place(top: str, children: dict[str, list[str]], places: dict[str, Place]) -> None:
-    waiting: list[tuple[str, int, int | None]] = [(top, 0, None)]
-    while waiting:
-        task_id, level, parent = waiting.pop()
-        if task_id in places:
-            continue
-        row = len(places)
-        places[task_id] = Place(task_id, row, level, parent)
-        waiting.extend((child, level + 1, row) for child in reversed(children[task_id]))
 
 
 def lineage_svg(texts: Texts, nodes: pd.DataFrame, current: str) -> str:
