@@ -1,91 +1,159 @@
-"""Figures of frames, one function each."""
+"""Figures of amounts: bars of two parts, by name or over days."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import bqplot
 import numpy as np
-import pandas as pd
 
 from retry_toolkit.text import Texts, fitted
 
-_UNITS: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
-_LABEL_CELLS: Final = 24
-_ID_CELLS: Final = 10
-# A figure keeps the width that it was drawn with: this one fits the narrowest column that it may stand in.
-_WIDTH: Final = 560
-_BAR_HEIGHT: Final = 28
-_STEPS: Final = 5
-_MARGIN: Final = {"top": 8, "bottom": 44, "left": 176, "right": 24}
+Measure = Literal["bytes", "seconds", "tokens", "cost"]
+
+HEIGHT: Final = 320
+"""Every figure is so high, whatever it shows: nothing jumps when it changes."""
+
+_STEPS: Final[dict[Measure, tuple[tuple[str, float], ...]]] = {
+    "bytes": (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)),
+    "seconds": (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0)),
+    "tokens": (("millions", 1e6), ("thousands", 1e3), ("ones", 1.0)),
+    "cost": (("ones", 1.0),),
+}
+_LABEL_CELLS: Final = 22
+_BAR: Final = 28
+_MOST_DAYS_NAMED: Final = 6
+_TICKS: Final = 5
+_ACROSS: Final = {"top": 8, "bottom": 48, "left": 160, "right": 24}
+_UPWARDS: Final = {"top": 8, "bottom": 28, "left": 64, "right": 16}
 _COLOURS: Final = ("var(--fd-accent, #1976d2)", "var(--fd-line-strong, #bdbdbd)")
 
 
-def chart_disk_cost(texts: Texts, by_root: pd.DataFrame) -> Any:
-    """Stacked bars of bytes by lineage, the dearest on top: what was copied against what links saved.
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: its `name`, and its two parts, of which None is unknown and has no length."""
+
+    name: str
+    parts: tuple[float | None, float | None]
+
+
+def chart_by_name(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
+    """Horizontal bars, the first on top; names are cut to the margin and kept apart.
 
     Args:
-        texts: Words of the axes.
-        by_root: `root_id, name, extra_bytes, saved_bytes`, one row a lineage, dearest first.
+        texts: Words of the axis.
+        bars: At most ten, with something known.
+        measure: What the parts are.
     """
-    rows = by_root.iloc[::-1]
-    amounts = rows[["extra_bytes", "saved_bytes"]].fillna(0).to_numpy(dtype=np.float64).T
-    unit, divisor = _unit(float(amounts.sum(axis=0).max()))
-    labels = _labels(rows)
-    ticks = _ticks(float((amounts / divisor).sum(axis=0).max()))
-    places, sizes = bqplot.OrdinalScale(domain=labels), bqplot.LinearScale(min=0, max=ticks[-1])
-    bars = bqplot.Bars(
-        x=labels,
-        y=amounts / divisor,
-        scales={"x": places, "y": sizes},
-        orientation="horizontal",
-        type="stacked",
-        colors=list(_COLOURS),
-        padding=0.35,
-    )
+    amounts, unit, ticks = _scaled(bars, measure)
+    labels = _distinct([bar.name for bar in bars])
+    places, sizes = bqplot.OrdinalScale(domain=labels[::-1]), bqplot.LinearScale(min=0, max=ticks[-1])
+    marks = _bars(labels, amounts, {"x": places, "y": sizes}, orientation="horizontal")
     axes = [
         bqplot.Axis(scale=places, side="left", grid_lines="none"),
-        bqplot.Axis(
-            scale=sizes,
-            label=texts("disk.axis", unit=unit),
-            tick_values=ticks,
-            tick_format=_tick_format(ticks),
-            label_offset="34px",
-            label_color="var(--fd-muted)",
-            grid_lines="solid",
+        _amount_axis(sizes, ticks, label=texts(f"chart.{measure}", unit=_unit_word(texts, measure, unit))),
+    ]
+    height = min(_ACROSS["top"] + _ACROSS["bottom"] + _BAR * max(len(labels), 3), HEIGHT)
+    return _figure(marks, axes, _ACROSS, height)
+
+
+def chart_over_days(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
+    """Vertical bars in the order of time; some of the days are named.
+
+    Args:
+        texts: Words of the axis.
+        bars: Days (or weeks) without a gap, with something known.
+        measure: What the parts are.
+    """
+    amounts, unit, ticks = _scaled(bars, measure)
+    labels = [bar.name for bar in bars]
+    places, sizes = bqplot.OrdinalScale(domain=labels), bqplot.LinearScale(min=0, max=ticks[-1])
+    marks = _bars(labels, amounts, {"x": places, "y": sizes}, orientation="vertical")
+    every = -(-len(labels) // _MOST_DAYS_NAMED)
+    axes = [
+        bqplot.Axis(scale=places, tick_values=labels[(len(labels) - 1) % every :: every], grid_lines="none"),
+        _amount_axis(
+            sizes, ticks, label=texts(f"chart.{measure}", unit=_unit_word(texts, measure, unit)), upwards=True
         ),
     ]
-    height = _MARGIN["top"] + _MARGIN["bottom"] + _BAR_HEIGHT * max(len(labels), 3)
+    return _figure(marks, axes, _UPWARDS, HEIGHT)
+
+
+def _bars(labels: list[str], amounts: Any, scales: dict[str, Any], *, orientation: str) -> Any:
+    return bqplot.Bars(
+        x=labels,
+        y=amounts,
+        scales=scales,
+        orientation=orientation,
+        type="stacked",
+        colors=list(_COLOURS),
+        padding=0.35 if orientation == "horizontal" else 0.25,
+        stroke_width=0,
+        interactions={"hover": "tooltip"},
+        tooltip_style={"opacity": 1},
+    )
+
+
+def _amount_axis(scale: Any, ticks: list[float], *, label: str, upwards: bool = False) -> Any:
+    return bqplot.Axis(
+        scale=scale,
+        orientation="vertical" if upwards else "horizontal",
+        label=label,
+        tick_values=ticks,
+        tick_format=_tick_format(ticks),
+        label_offset="46px" if upwards else "36px",
+        label_color="var(--fd-muted)",
+        grid_lines="solid",
+        num_ticks=len(ticks),
+    )
+
+
+def _figure(marks: Any, axes: list[Any], margin: dict[str, int], height: int) -> Any:
     return bqplot.Figure(
-        marks=[bars],
+        marks=[marks],
         axes=axes,
-        fig_margin=dict(_MARGIN),
+        fig_margin=dict(margin),
         background_style={"fill": "transparent"},
-        layout={"width": f"{_WIDTH}px", "height": f"{height}px", "min_width": "0"},
+        layout={"width": "100%", "height": f"{height}px", "min_width": "0"},
         animation_duration=0,
     )
 
 
-def _unit(largest: float) -> tuple[str, float]:
-    return next((unit, divisor) for unit, divisor in _UNITS if largest >= divisor or divisor == 1)
+def _scaled(bars: Sequence[Bar], measure: Measure) -> tuple[Any, str, list[float]]:
+    """The parts in the largest unit that fits, one row each; the unit; and the ticks of the axis."""
+    amounts = np.array([[part or 0.0 for part in bar.parts] for bar in bars], dtype=np.float64).T
+    largest = float(amounts.sum(axis=0).max())
+    steps = _STEPS[measure]
+    unit, divisor = next((step for step in steps if largest >= step[1]), steps[-1])
+    return amounts / divisor, unit, _ticks(largest / divisor)
+
+
+def _unit_word(texts: Texts, measure: Measure, unit: str) -> str:
+    return unit if measure == "bytes" else texts(f"chart.unit_{unit}")
 
 
 def _ticks(largest: float) -> list[float]:
     """Round steps from 0 to where `largest` fits, at most five of them."""
     power = 10.0 ** np.floor(np.log10(largest))
-    step = next(power * factor for factor in (0.2, 0.5, 1, 2) if largest <= power * factor * _STEPS)
+    step = next(power * factor for factor in (0.2, 0.5, 1, 2) if largest <= power * factor * _TICKS)
     return [round(step * number, 6) for number in range(int(np.ceil(largest / step)) + 1)]
 
 
 def _tick_format(ticks: list[float]) -> str:
-    return "d" if all(tick == int(tick) for tick in ticks) else ".1f"
+    return ",d" if all(tick == int(tick) for tick in ticks) else ",.2~f"
 
 
-def _labels(rows: pd.DataFrame) -> list[str]:
-    """Names cut to the margin; two lineages of one name are told apart by their ids."""
-    names = [root if pd.isna(name) else str(name) for root, name in zip(rows["root_id"], rows["name"], strict=True)]
-    short = [fitted(name, _LABEL_CELLS) for name in names]
-    return [
-        text if short.count(text) == 1 else f"{fitted(name, _LABEL_CELLS - _ID_CELLS)} · {root[-6:]}"
-        for text, name, root in zip(short, names, rows["root_id"], strict=True)
-    ]
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names cut to the margin; of equal ones the later carry a number."""
+    taken: set[str] = set()
+    labels = []
+    for name in names:
+        label, number = fitted(name, _LABEL_CELLS), 1
+        while label in taken:
+            number += 1
+            label = f"{fitted(name, _LABEL_CELLS - 5)} ({number})"
+        taken.add(label)
+        labels.append(label)
+    return labels

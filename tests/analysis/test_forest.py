@@ -31,7 +31,7 @@ def forest_of(records: list[TaskRecord], **options: object) -> Forest:
 
 
 def test_trees_are_whole_and_the_newest_comes_first() -> None:
-    """Retries stand below and one step right of what they retry, the older before the younger; tasks alone are no tree."""
+    """Retries stand below and one step right of what they retry, the older first; tasks alone are no tree."""
     forest = forest_of([*CHAIN, *LOST, *ALONE])
     assert [(row.task_id, row.level, row.parent, row.attempt) for row in forest.rows] == [
         ("root", 0, None, 0),

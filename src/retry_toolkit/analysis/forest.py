@@ -1,4 +1,4 @@
-"""The forest of whole retries as rows to draw: which lineages, in which order, and how deep each task stands in its own.
+"""The forest of whole retries as rows to draw: which lineages, in which order, how deep each task stands.
 
 Up to `DRAWN_AT_MOST` tasks every tree is laid out whole. Above that a lineage is one row, a page of them at a time, and
 one tree is opened: what is laid out has a bound, whatever the size of the frames.
@@ -100,7 +100,7 @@ def grow_forest(
         disk: Extra bytes by task, None where they are unknown; a task that is not in it was not asked for.
         drawn_at_most: Tasks up to which every tree is laid out.
     """
-    trees = _Trees(lineage)
+    trees = _Trees(tasks, lineage, disk or {})
     wanted = np.ones(trees.count, dtype=np.bool_)
     if matching is not None:
         wanted[:] = False
@@ -111,47 +111,51 @@ def grow_forest(
     total, count = int(trees.size[wanted].sum()), int(wanted.sum())
     common: dict[str, Any] = {"outcomes": counts, "lineages": count, "tasks": total}
     if total <= drawn_at_most:
-        nodes = _nodes(tasks, lineage, trees.members[wanted[trees.number]], trees)
-        return Forest(rows=tuple(_tree_rows(nodes, disk or {})), whole=True, **common)
+        nodes = trees.nodes(trees.members[wanted[trees.number]])
+        return Forest(rows=tuple(_tree_rows(nodes, trees.disk)), whole=True, **common)
     pages = -(-count // LINEAGES_A_PAGE)
     page = min(max(page, 0), pages - 1)
     shown = np.flatnonzero(wanted)[page * LINEAGES_A_PAGE : (page + 1) * LINEAGES_A_PAGE]
-    rows, left_out = _page_rows(tasks, lineage, trees, shown, opened, disk or {}, drawn_at_most)
+    rows, left_out = _page_rows(trees, shown, opened, drawn_at_most)
     return Forest(rows=rows, whole=False, page=page, pages=pages, left_out=left_out, **common)
 
 
 class _Trees:
     """Rows of the lineage that stand in a tree (`members`), and for each the `number` of its tree, newest first."""
 
-    def __init__(self, lineage: pd.DataFrame) -> None:
+    def __init__(self, tasks: pd.DataFrame, lineage: pd.DataFrame, disk: Mapping[str, int | None]) -> None:
+        self.tasks = tasks
+        self.lineage = lineage
+        self.disk = disk
         linked = (lineage["tree_size"] > 1) | lineage["orphan"] | lineage["cycle"]
         self.members: Places = np.flatnonzero(linked.to_numpy(dtype=np.bool_))
         part = lineage.iloc[self.members]
         codes, roots = pd.factorize(part["root_id"])
         self.number: Places = codes.astype(np.int64)
         self.roots = roots
+        self.places = {root: place for place, root in enumerate(roots)}
         self.count = len(roots)
         self.size = np.bincount(self.number, minlength=self.count)
         first = np.unique(self.number, return_index=True)[1]
         words = part["outcome"].iloc[first].astype("object")
         self.outcome = words.where(words.notna(), "unknown").to_numpy()
 
-
-def _nodes(tasks: pd.DataFrame, lineage: pd.DataFrame, positions: Places, trees: _Trees) -> pd.DataFrame:
-    """These tasks with their links, tree after tree, each from its root on, the older sibling first."""
-    nodes = pd.concat([tasks[_FACTS].iloc[positions], lineage[_LINKS].iloc[positions]], axis="columns")
-    nodes = nodes.assign(tree=trees.number[np.searchsorted(trees.members, positions)])
-    return nodes.sort_values(["tree", "depth", "created_at"], kind="stable", na_position="last", ignore_index=True)
+    def nodes(self, positions: Places) -> pd.DataFrame:
+        """These tasks with their links, tree after tree, each from its root on, the older sibling first."""
+        facts, links = self.tasks[_FACTS].iloc[positions], self.lineage[_LINKS].iloc[positions]
+        tree = self.number[np.searchsorted(self.members, positions)]
+        nodes = pd.concat([facts, links], axis="columns").assign(tree=tree)
+        return nodes.sort_values(["tree", "depth", "created_at"], kind="stable", na_position="last", ignore_index=True)
 
 
 def _tree_rows(
     nodes: pd.DataFrame, disk: Mapping[str, int | None], *, first: int = 0, opened: str | None = None
 ) -> Iterator[ForestRow]:
     """A row a task; numbers of rows count from `first`."""
-    facts = {row["task_id"]: row for row in nodes.to_dict("records")}
+    facts: dict[str, dict[Any, Any]] = {row["task_id"]: row for row in nodes.to_dict("records")}
     # Where links run in a circle, the one out of its root is cut.
     for place in lay_out(nodes.assign(parent_id=nodes["parent_id"].where(nodes["depth"] > 0))):
-        known = {key: None if pd.isna(value) else value for key, value in facts[place.task_id].items()}
+        known = {str(key): None if pd.isna(value) else value for key, value in facts[place.task_id].items()}
         retry = known["parent_id"] is not None
         # A task whose parent is not among what is drawn hangs from nothing, but is no root.
         adrift = place.level == 0 and bool(known["depth"])
@@ -164,7 +168,7 @@ def _tree_rows(
             name=known["name"],
             status=known["status"] or "unknown",
             attempt=int(known["depth"] or 0),
-            tasks=int(known["tree_size"]),
+            tasks=int(known["tree_size"] or 1),
             seconds=known["duration_s"],
             extra_bytes=extra,
             bytes_unknown=retry and place.task_id in disk and extra is None,
@@ -175,51 +179,48 @@ def _tree_rows(
 
 
 def _page_rows(
-    tasks: pd.DataFrame,
-    lineage: pd.DataFrame,
-    trees: _Trees,
-    shown: Places,
-    opened: str | None,
-    disk: Mapping[str, int | None],
-    drawn_at_most: int,
+    trees: _Trees, shown: Places, opened: str | None, drawn_at_most: int
 ) -> tuple[tuple[ForestRow, ...], int]:
     """One row for each lineage of a page, under the opened one its tree; and how many tasks of that are left out."""
-    rows: list[ForestRow] = []
-    left_out = 0
     here = np.isin(trees.number, shown)
     positions, numbers = trees.members[here], trees.number[here]
-    part = tasks[_FACTS].iloc[positions]
-    sums = _sums(part, numbers, disk)
-    roots = part.set_index("task_id")["name"].reindex(trees.roots[shown])
-    newest = dict(zip(*_firsts(numbers, part["created_at"]), strict=True))
-    for number, name in zip(shown.tolist(), roots, strict=True):
-        root = str(trees.roots[number])
-        if root == opened:
-            kept = _kept(tasks, positions[numbers == number], root, drawn_at_most)
-            left_out = int(trees.size[number]) - len(kept)
-            nodes = _nodes(tasks, lineage, kept, trees)
-            rows.extend(_tree_rows(nodes, disk, first=len(rows), opened=root))
+    rows: list[ForestRow] = []
+    left_out = 0
+    for closed in _closed_rows(trees, shown, positions, numbers):
+        if closed.task_id != opened:
+            rows.append(closed)
             continue
-        seconds, extra, unknown = sums[number]
-        rows.append(
-            ForestRow(
-                task_id=root,
-                level=0,
-                parent=None,
-                stands_for="lineage",
-                name=None if pd.isna(name) else str(name),
-                status=str(trees.outcome[number]),
-                attempt=0,
-                tasks=int(trees.size[number]),
-                seconds=seconds,
-                extra_bytes=extra,
-                bytes_unknown=unknown,
-                created_at=newest[number],
-                orphan=False,
-                cycle=False,
-            )
-        )
+        members = positions[numbers == trees.places[opened]]
+        kept = _kept(trees.tasks, members, opened, drawn_at_most)
+        left_out = len(members) - len(kept)
+        rows.extend(_tree_rows(trees.nodes(kept), trees.disk, first=len(rows), opened=opened))
     return tuple(rows), left_out
+
+
+def _closed_rows(trees: _Trees, shown: Places, positions: Places, numbers: Places) -> Iterator[ForestRow]:
+    """One row a lineage, with sums over its tasks and the time of its newest."""
+    part = trees.tasks[_FACTS].iloc[positions]
+    sums = _sums(part, numbers, trees.disk)
+    names = part.set_index("task_id")["name"].reindex(trees.roots[shown])
+    newest = dict(zip(*_firsts(numbers, part["created_at"]), strict=True))
+    for number, name in zip(shown.tolist(), names, strict=True):
+        seconds, extra, unknown = sums[number]
+        yield ForestRow(
+            task_id=str(trees.roots[number]),
+            level=0,
+            parent=None,
+            stands_for="lineage",
+            name=None if pd.isna(name) else str(name),
+            status=str(trees.outcome[number]),
+            attempt=0,
+            tasks=int(trees.size[number]),
+            seconds=seconds,
+            extra_bytes=extra,
+            bytes_unknown=unknown,
+            created_at=newest[number],
+            orphan=False,
+            cycle=False,
+        )
 
 
 def _sums(
@@ -239,13 +240,21 @@ def _sums(
     groups = table.groupby("number")
     sums = groups[["seconds", "bytes"]].sum(min_count=1).assign(unknown=groups["unknown"].any())
     return {
-        int(number): (_float(row["seconds"]), None if pd.isna(row["bytes"]) else int(row["bytes"]), bool(row["unknown"]))
+        int(number): (
+            _float(row["seconds"]),
+            None if pd.isna(row["bytes"]) else int(row["bytes"]),
+            bool(row["unknown"]),
+        )
         for number, row in zip(sums.index, sums.to_dict("records"), strict=True)
     }
 
 
 def _float(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
+
+
+def _int(value: Any) -> int | None:
+    return None if pd.isna(value) else int(value)
 
 
 def _firsts(numbers: Places, times: pd.Series) -> tuple[list[int], list[datetime | None]]:

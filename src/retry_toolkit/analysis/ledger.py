@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from retry_toolkit.analysis.lineage import Places, build_lineage, row_numbers
 from retry_toolkit.frames.build import build_frame, empty_frame
 from retry_toolkit.frames.describe import describes
 from retry_toolkit.frames.schema import DISK, LEDGER
+
+Key: TypeAlias = Literal["outcome", "template", "project", "owner", "day"]
 
 _UNKNOWN: Final = {
     "seconds": "unknown_seconds",
@@ -58,7 +60,7 @@ def cost_ledger(
     return build_frame(LEDGER, columns | {str(name): until[name] for name in until})
 
 
-def spending(ledger: pd.DataFrame, by: Literal["outcome", "template", "project", "owner", "day"] = "outcome") -> pd.DataFrame:
+def spending(ledger: pd.DataFrame, by: Key = "outcome") -> pd.DataFrame:
     """What lineages cost together, one row a value, dearest first; by outcome, `failed` is what never recovered.
 
     Days come in their order.

@@ -9,7 +9,7 @@ from typing import Any, Final
 import ipywidgets
 
 from retry_toolkit.panels.aftermath import AftermathView
-from retry_toolkit.panels.disk import DiskView
+from retry_toolkit.panels.costs import CostsView
 from retry_toolkit.panels.figures import FiguresView
 from retry_toolkit.panels.filters import FiltersView
 from retry_toolkit.panels.groups import GroupsView
@@ -29,7 +29,7 @@ from retry_toolkit.retry.policy import TIMING, Timing
 from retry_toolkit.settings import Language, load_settings
 from retry_toolkit.text import Texts
 
-PARTS: Final = ("header", "figures", "groups", "filters", "report", "disk")
+PARTS: Final = ("header", "figures", "groups", "filters", "report", "costs")
 """What a desk can do without; the table of tasks is what it is for."""
 
 
@@ -44,7 +44,7 @@ class FailureDesk:
         pause: Waits so many seconds between two looks at the open task.
         archive: Where the journal and the evidence of retries are; in the home directory if None.
         timing: Waits of retries.
-        without: Parts to leave out, of `header`, `figures`, `groups`, `filters`, `report` and `disk`.
+        without: Parts to leave out, of `header`, `figures`, `groups`, `filters`, `report` and `costs`.
 
     Raises:
         ValueError: `without` names something that is no part.
@@ -92,9 +92,9 @@ class FailureDesk:
         table.add_class("fd-card").add_class("fd-list")
         left = ipywidgets.VBox([*self._part("groups", GroupsView), table])
         left.add_class("fd-left")
-        main = ipywidgets.VBox([left, *self._part("report", ReportView), *self._part("disk", DiskView)])
+        main = ipywidgets.VBox([left, *self._part("report", ReportView), *self._part("costs", CostsView)])
         main.add_class("fd-main")
-        sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
+        sheet = ipywidgets.HTML(f"<style>{style('desk.css', 'costs.css')}</style>")
         sheet.add_class("fd-sheet")
         head = (
             PageView(state).widget,

@@ -1,126 +1,235 @@
-"""What retries cost on disk: a chart of the dearest lineages, the formula in words, and the same as a table."""
+"""What retries cost on disk: by day, project and lineage; what the next one will copy, and which files go when."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import ipywidgets
 import pandas as pd
 
-from retry_toolkit.charts import chart_disk_cost
+from retry_toolkit.analysis.disk_sums import DiskForecast
+from retry_toolkit.panels.bars import BarsView, Chart, Row, show_only
+from retry_toolkit.panels.days import spans_of
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.disk import DiskCost
+from retry_toolkit.panels.state.disk import DiskCost, Expiry, forecast
 from retry_toolkit.panels.view import problem_nodes, redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
-from retry_toolkit.panels.widgets.markup import Child, Node, button, el
+from retry_toolkit.panels.widgets.markup import Child, Node, button, el, segments, waiting
 from retry_toolkit.text import Texts
 
-SHOWN_ROOTS: Final = 10
+SHOWN: Final = 10
+KEYS: Final = ("day", "project", "root")
+_SUMS: Final = ("retries", "extra_bytes", "saved_bytes", "unknown")
+_WINDOWS: Final = {"expired": "expired", "7 days": "week", "30 days": "month", "unknown": "no_term"}
 
 
 class DiskView:
-    """Extra bytes of the lineages: copied against linked."""
+    """Extra bytes of the retries: copied against linked. A click on a bar shows its retries in the table."""
 
     def __init__(self, desk: DeskState) -> None:
         self._desk = desk
         self._session = desk.session
         self._disk = desk.disk
-        self._head, self._table = Fragment(), Fragment()
-        for fragment in (self._head, self._table):
+        self._key = "day"
+        self._choices: dict[str, Callable[[], None]] = {}
+        self._head, self._tools, self._note = Fragment(), Fragment(), Fragment()
+        for fragment in (self._head, self._tools):
             fragment.on_action(self._session.guard(self._act))
-        self._chart: Any = ipywidgets.VBox([])
-        self._chart.add_class("fd-chart")
-        figure = ipywidgets.HBox([self._chart, self._table])
-        figure.add_class("fd-disk-figure")
-        self.widget: Any = ipywidgets.VBox([self._head, figure])
-        self.widget.add_class("fd-card").add_class("fd-disk")
-        redraw(self._draw, speaks(self._session), (self._disk, ["cost", "loading", "problem"]))
+        self._bars = BarsView(self._session, self._choose)
+        self.widget: Any = ipywidgets.VBox([self._head, self._tools, self._bars.widget, self._note])
+        self.widget.add_class("fd-cost-tab").add_class("fd-disk")
+        redraw(
+            self._draw_head,
+            speaks(self._session),
+            (self._disk, ["cost", "loading", "problem", "expiry"]),
+            (desk.retry, ["proposal"]),
+        )
+        redraw(self._draw_chart, speaks(self._session), (self._disk, ["cost"]))
+
+    def show(self, shown: bool) -> None:
+        """The tab was opened or left."""
+        if shown:
+            self._disk.look_ahead()
 
     def _act(self, action: str, value: str | None) -> None:
         if action == "reload":
             self._disk.load()
-        elif action == "open" and value is not None:
-            self._desk.report.open(value)
+        elif action == "key" and value in KEYS:
+            self._key = value
+            self._draw_chart()
+        elif action == "window" and value is not None and self._disk.expiry is not None:
+            self._show(_window_tasks(self._disk.expiry, value))
 
-    def _draw(self) -> None:
+    def _choose(self, key: str) -> None:
+        if key in self._choices:
+            self._choices[key]()
+
+    def _show(self, task_ids: tuple[str, ...]) -> None:
+        show_only(self._desk.table, task_ids=task_ids)
+        texts, count = self._session.texts, len(task_ids)
+        self._note.show(shown_node(texts, count), language=texts.language)
+
+    def _show_retries(self, cost: DiskCost, column: str, first: object, last: object | None = None) -> None:
+        self._show(cost.retries(column, first, last))
+
+    def _draw_head(self) -> None:
         texts, cost = self._session.texts, self._disk.cost
-        top = None if cost is None or cost.by_root.empty else cost.by_root.head(SHOWN_ROOTS)
-        self._head.show(el("div", self._build_head(texts, cost)), language=texts.language)
-        self._chart.children = () if top is None or not _costs(top) else (chart_disk_cost(texts, top),)
-        self._table.show(*([_table_node(texts, top)] if top is not None else []), language=texts.language)
+        self._head.show(el("div", self._build_head(texts, cost), cls="fd-cost-head"), language=texts.language)
 
     def _build_head(self, texts: Texts, cost: DiskCost | None) -> list[Child]:
-        title = el("div", el("h2", texts("disk.title")), cls="fd-card-head")
         if not self._disk.supported:
-            return [title, el("p", texts("disk.unsupported"), cls="fd-muted")]
+            return [el("p", texts("disk.unsupported"), cls="fd-muted")]
         if self._disk.problem is not None:
             retry = button(texts("action.try_again"), action="reload", cls="fd-button")
             return [
-                title,
-                el("div", problem_nodes(texts, self._disk.problem), retry, cls="fd-notice-card fd-error", role="alert"),
+                el("div", problem_nodes(texts, self._disk.problem), retry, cls="fd-notice-card fd-error", role="alert")
             ]
         if cost is None:
-            return [title, el("p", texts("disk.loading"), cls="fd-muted", role="status")]
-        lines: list[Child] = [title, el("p", texts("disk.formula"), cls="fd-muted")]
+            return [waiting(texts("disk.loading"), lines=5)]
+        facts = el("dl", *self._facts(texts, cost), cls="fd-cost-facts")
         if cost.by_root.empty:
-            return [*lines, el("p", texts("disk.empty"))]
+            return [el("p", texts("disk.empty")), facts]
         total = texts("disk.total", size=texts.size(cost.total), n=len(cost.by_root))
-        lines.append(
-            el("p", el("strong", total), f" {texts('disk.unknown', n=cost.unknown)}" if cost.unknown else None)
+        unknown = f" {texts('disk.unknown', n=cost.unknown)}" if cost.unknown else None
+        left = el("p", texts("disk.left_out", n=cost.left_out), cls="fd-warning") if cost.left_out else None
+        return [
+            el("p", el("strong", total), unknown),
+            el("p", texts("disk.formula"), cls="fd-muted"),
+            left,
+            facts,
+        ]
+
+    def _facts(self, texts: Texts, cost: DiskCost) -> list[Child]:
+        linking = texts("disk.linking", size=texts.size(cost.linkable)) if cost.total else texts("disk.linking_none")
+        proposal = self._desk.retry.proposal
+        if proposal is None:
+            words: Child = el("span", texts("disk.no_question"), cls="fd-muted")
+        else:
+            words = forecast_nodes(texts, forecast(proposal))
+        return [
+            _fact(texts("disk.linking_title"), linking),
+            _fact(texts("disk.question_title"), words),
+            _fact(texts("disk.expiry_title"), expiry_nodes(texts, self._disk.expiry)),
+        ]
+
+    def _draw_chart(self) -> None:
+        texts, cost = self._session.texts, self._disk.cost
+        empty = cost is None or cost.by_root.empty
+        names = {key: texts(f"disk.by_{key}") for key in KEYS}
+        switch = [] if empty else [segments("key", texts("chart.by"), names, self._key)]
+        self._tools.show(*switch, language=texts.language)
+        self._bars.show(texts, None if cost is None or empty else self._build_chart(texts, cost))
+        self._note.show(language=texts.language)
+
+    def _build_chart(self, texts: Texts, cost: DiskCost) -> Chart:
+        build = {"day": self._days, "project": self._projects, "root": self._roots}[self._key]
+        self._choices = {}
+        rows = build(texts, cost)
+        return Chart(
+            rows=rows,
+            heads=(names_head(texts, self._key), *(texts(f"disk.{name}") for name in _HEADS)),
+            parts=(texts("disk.copied"), texts("disk.linked")),
+            caption=texts("disk.caption"),
+            measure="bytes",
+            over="days" if self._key == "day" else "names",
         )
-        lines.append(
-            el(
-                "p",
-                el("span", texts("disk.copied"), cls="fd-swatch fd-swatch-copied"),
-                el("span", texts("disk.linked"), cls="fd-swatch fd-swatch-linked"),
-                cls="fd-row",
-            )
-        )
-        if cost.left_out:
-            lines.append(el("p", texts("disk.left_out", n=cost.left_out), cls="fd-warning"))
-        return lines
+
+    def _days(self, texts: Texts, cost: DiskCost) -> list[Row]:
+        rows = []
+        for span in spans_of(cost.by_day, _SUMS):
+            self._choices[span.key] = partial(self._show_retries, cost, "day", span.first, span.last)
+            rows.append(_row(texts, span.key, span.name(texts), span.sums, title=span.title(texts)))
+        return rows
+
+    def _projects(self, texts: Texts, cost: DiskCost) -> list[Row]:
+        rows = []
+        for values in cost.by_project.head(SHOWN).to_dict("records"):
+            project = None if pd.isna(values["project"]) else str(values["project"])
+            key = f"project {project}" if project is not None else "none"
+            self._choices[key] = partial(self._show_retries, cost, "project", project)
+            rows.append(_row(texts, key, project or texts("chart.none"), values))
+        return rows
+
+    def _roots(self, texts: Texts, cost: DiskCost) -> list[Row]:
+        rows = []
+        for values in cost.by_root.head(SHOWN).to_dict("records"):
+            root = str(values["root_id"])
+            self._choices[root] = partial(self._show_retries, cost, "root_id", root)
+            rows.append(_row(texts, root, root if pd.isna(values["name"]) else str(values["name"]), values))
+        return rows
 
 
-def _costs(top: pd.DataFrame) -> bool:
-    """Whether there is anything to draw: of unknown sizes there is not."""
-    return bool((top["extra_bytes"] + top["saved_bytes"].fillna(0)).sum())
+_HEADS: Final = ("retries", "copied", "linked", "unknown_count")
 
 
-def _table_node(texts: Texts, top: pd.DataFrame) -> Node:
-    """What the chart shows, for those who do not see it, and with exact sizes."""
-    names = ("root", "retries", "copied", "linked", "unknown_count")
-    head = el(
-        "tr",
-        *(el("th", texts(f"disk.{name}"), scope="col", cls=None if name == "root" else "fd-number") for name in names),
+def _row(texts: Texts, key: str, name: str, values: Mapping[Any, Any], *, title: str | None = None) -> Row:
+    extra, saved = (
+        None if pd.isna(values[column]) else int(values[column]) for column in ("extra_bytes", "saved_bytes")
     )
-    rows = [
-        el(
-            "tr",
-            el(
-                "th",
-                button(
-                    str(row["root_id"] if pd.isna(row["name"]) else row["name"]), action="open", value=row["root_id"]
-                ),
-                scope="row",
-            ),
-            *(el("td", text, cls="fd-number") for text in _amounts(texts, row)),
-            data_key=row["root_id"],
-        )
-        for row in top.to_dict("records")
-    ]
-    return el(
-        "table",
-        el("caption", texts("disk.caption", n=SHOWN_ROOTS), cls="fd-hidden-text"),
-        el("thead", head),
-        el("tbody", *rows),
-        cls="fd-numbers",
+    retries, unknown = int(values["retries"]), int(values["unknown"])
+    # Where nothing of it is known, a sum of what is known would be 0.
+    copied = None if retries and unknown == retries else extra
+    return Row(
+        key=key,
+        name=name,
+        title=title,
+        parts=(copied, saved),
+        cells=(texts.count(retries), texts.size(copied), texts.size(saved), texts.count(unknown)),
     )
 
 
-def _amounts(texts: Texts, row: Any) -> tuple[str, ...]:
-    return (
-        texts.count(int(row["retries"])),
-        texts.size(int(row["extra_bytes"])),
-        texts.size(None if pd.isna(row["saved_bytes"]) else int(row["saved_bytes"])),
-        texts.count(int(row["unknown"])),
+def names_head(texts: Texts, key: str) -> str:
+    """What the rows of a table are."""
+    return texts(f"chart.head_{key}")
+
+
+def shown_node(texts: Texts, count: int | None) -> Node:
+    """That the table has changed, which may be out of sight, and the way there."""
+    words = texts("chart.shown_all") if count is None else texts("chart.shown", n=count, count=texts.count(count))
+    there = button(texts("chart.to_table"), data_scroll="fd-list")
+    return el("p", el("span", words), " ", there, cls="fd-row", role="status")
+
+
+def _fact(name: str, value: Child) -> Node:
+    return el("div", el("dt", name), el("dd", value))
+
+
+def forecast_nodes(texts: Texts, told: DiskForecast | None) -> list[Child]:
+    """What the retry that is asked about will copy, against the room that there is."""
+    if told is None:
+        return [texts("disk.forecast_stage")]
+    words = texts("disk.forecast", size=texts.size(told.extra_bytes))
+    if told.unknown and told.unknown == told.tasks:
+        words = texts("disk.forecast_unknown")
+    elif told.unknown:
+        words = texts("disk.forecast_more", size=texts.size(told.extra_bytes), n=told.unknown)
+    room = (
+        texts("disk.room_unknown") if told.free_bytes is None else texts("disk.room", size=texts.size(told.free_bytes))
     )
+    return [el("span", f"{words} {room}", cls="fd-warning" if told.fits is False else None)]
+
+
+def expiry_nodes(texts: Texts, expiry: Expiry | None) -> list[Child]:
+    """Which input files of failed tasks go when; each window shows its tasks."""
+    if expiry is None:
+        return [el("span", texts("disk.expiry_loading"), cls="fd-muted", role="status")]
+    lines: list[Child] = []
+    for row in expiry.windows.to_dict("records"):
+        name, count = str(row["window"]), int(row["count"])
+        if name not in _WINDOWS or (not count and name in {"expired", "unknown"}):
+            continue
+        size = None if count and int(row["unknown"]) == count else int(row["input_bytes"])
+        unknown = texts("disk.expiry_unknown", n=int(row["unknown"])) if size is not None and row["unknown"] else ""
+        words = texts("disk.expiry_tasks", n=count, count=texts.count(count), size=texts.size(size))
+        value: Child = button(words, action="window", value=name) if count else el("span", texts("disk.expiry_none"))
+        lines.append(el("li", el("span", texts(f"disk.expiry_{_WINDOWS[name]}"), cls="fd-muted"), " ", value, unknown))
+    left = expiry.failed - expiry.read
+    note = el("p", texts("disk.expiry_left", n=left, count=texts.count(left)), cls="fd-muted") if left else None
+    return [el("ul", *lines), note]
+
+
+def _window_tasks(expiry: Expiry, window: str) -> tuple[str, ...]:
+    rows = expiry.windows[expiry.windows["window"] == window]
+    return tuple(task_id for ids in rows["tasks"] for task_id in ids)

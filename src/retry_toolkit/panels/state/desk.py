@@ -15,6 +15,7 @@ from retry_toolkit.panels.state.batches import BatchesState, Card
 from retry_toolkit.panels.state.catalog import Catalog, CatalogState, same_values
 from retry_toolkit.panels.state.disk import DiskState
 from retry_toolkit.panels.state.figures import Figures, count_figures
+from retry_toolkit.panels.state.forest import ForestState
 from retry_toolkit.panels.state.groups import GroupsState
 from retry_toolkit.panels.state.lineage import LineageState
 from retry_toolkit.panels.state.neighbours import NeighboursState
@@ -22,6 +23,7 @@ from retry_toolkit.panels.state.presence import Presence
 from retry_toolkit.panels.state.report import ReportState
 from retry_toolkit.panels.state.retry import RetryState
 from retry_toolkit.panels.state.session import Operator, Session
+from retry_toolkit.panels.state.spending import SpendingState
 from retry_toolkit.panels.state.table import TableState
 from retry_toolkit.panels.state.watch import Watch
 from retry_toolkit.platforms.base import Platform, TaskRecord
@@ -73,6 +75,8 @@ class DeskState(HasTraits):
         self.retry = RetryState(self.session, self.catalog, self.table, self.report, self.batches)
         self.lineage = LineageState(self.catalog, self.report)
         self.disk = DiskState(self.session, self.catalog)
+        self.forest = ForestState(self.session, self.catalog, self.table, self.disk)
+        self.spending = SpendingState(self.session, self.catalog)
         self._disk_is_stale = True
         self._last_seen: dict[str, TaskRecord] = {}
         self._bind()

@@ -6,7 +6,7 @@ const TAGS = new Set(
 );
 const ATTRIBUTES = new Set(
   ("class id role title tabindex scope colspan type datetime disabled lang for aria-label aria-labelledby aria-describedby aria-current " +
-    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal data-form data-chosen data-fold data-arrows data-brings open " +
+    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal data-form data-chosen data-fold data-arrows data-brings data-scroll open " +
     "name placeholder autocomplete maxlength spellcheck value max").split(" "),
 );
 
@@ -100,8 +100,9 @@ function moveAmong(event) {
 async function act(event, root, model) {
   const button = event.target.closest("button");
   if (!button || !root.contains(button) || button.disabled) return;
-  const { action, value, copies, copiesText, done } = button.dataset;
+  const { action, value, copies, copiesText, done, scroll } = button.dataset;
   if (action) model.send({ action, value: value ?? null });
+  if (scroll) document.querySelector(`.${CSS.escape(scroll)}`)?.scrollIntoView({ block: "start", behavior: "smooth" });
   if (!copies && !copiesText) return;
   await copyText(copiesText ?? root.querySelector(`[data-key="${CSS.escape(copies)}"]`)?.textContent ?? "");
   const word = button.textContent;

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from retry_toolkit.analysis.forest import Place, lay_out
+from retry_toolkit.drawing import SHAPES
 from retry_toolkit.text import Texts, fitted
 
 ROW: Final = 52
@@ -20,17 +21,6 @@ INDENT: Final = 28
 NODE_WIDTH: Final = 360
 PAD: Final = 4
 _NAME_CELLS: Final = 40
-
-# Shapes of 14 px around (0, 0): a status is never told by colour alone.
-_SHAPES: Final = {
-    "failed": '<circle r="7" class="fd-fill"/><path d="M-2.6-2.6 2.6 2.6M2.6-2.6-2.6 2.6" class="fd-cut"/>',
-    "succeeded": '<circle r="7" class="fd-fill"/><path d="M-3.2 .2-1 2.4 3.2-2" class="fd-cut"/>',
-    "running": '<path d="M0-6A6 6 0 1 1-6 0" class="fd-stroke"/>',
-    "pending": '<circle r="6" class="fd-stroke"/><path d="M0-3V0l2 1.5" class="fd-stroke"/>',
-    "cancelled": '<circle r="6" class="fd-stroke"/><path d="M-4 4 4-4" class="fd-stroke"/>',
-    "skipped": '<circle r="6" class="fd-stroke" stroke-dasharray="2 2.7"/>',
-    "unknown": '<circle r="6" class="fd-stroke"/><circle r="1.5" class="fd-fill"/>',
-}
 
 
 def lineage_svg(texts: Texts, nodes: pd.DataFrame, current: str) -> str:
@@ -80,7 +70,7 @@ def _node(texts: Texts, place: Place, facts: Mapping[Any, Any], *, current: bool
     )
     names = f'data-id="{_attribute(place.task_id)}" aria-label="{_attribute(f"{name}, {notes}")}"'
     x, y = PAD + place.level * INDENT, _top(place.row)
-    shape = _SHAPES.get(status, _SHAPES["unknown"])
+    shape = SHAPES.get(status, SHAPES["unknown"])
     return (
         f'<g {marks} role="treeitem" {place_in_tree} {names} transform="translate({x} {y})">'
         f"<title>{_text(f'{name} · {place.task_id}')}</title>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -65,6 +65,12 @@ def select(
     return el("select", nodes, cls=cls, data_action=action, data_chosen=chosen, **attributes)
 
 
+def waiting(words: str, *, lines: int) -> Node:
+    """Grey bars in the place of text that is still to come; `words` say so to those who hear the page."""
+    bars = [el("span", cls="fd-waiting-bar", aria_hidden="true") for _ in range(lines)]
+    return el("div", el("span", words, cls="fd-hidden-text"), *bars, cls="fd-waiting", role="status")
+
+
 def button(
     label: str,
     *,
@@ -75,6 +81,26 @@ def button(
 ) -> Node:
     """A button that sends `action` with `value`."""
     return el("button", label, type="button", cls=cls, data_action=action, data_value=value, **attributes)
+
+
+def segments(action: str, label: str, choices: Mapping[str, str], chosen: str) -> Node:
+    """Buttons side by side, one of them pressed."""
+    return el(
+        "div",
+        *(
+            button(
+                word,
+                action=action,
+                value=value,
+                cls="fd-segment",
+                aria_pressed="true" if value == chosen else "false",
+            )
+            for value, word in choices.items()
+        ),
+        cls="fd-segments",
+        role="group",
+        aria_label=label,
+    )
 
 
 def copy_button(

@@ -95,3 +95,26 @@ function remembered(details, name, open = true) {
     if (event.target.closest("summary")?.parentElement === details) folds.set(name(), !details.open);
   });
 }
+
+const DRAWING = new Set(["svg", "g", "path", "rect", "circle", "text", "tspan", "title", "defs", "use"]);
+
+/** A drawing that Python made: parsed as SVG, never as HTML, and refused where it is not plain drawing. */
+function parseDrawing(source) {
+  const drawing = new DOMParser().parseFromString(source, "image/svg+xml").documentElement;
+  for (const element of [drawing, ...drawing.querySelectorAll("*")]) {
+    const foreign = element.getAttributeNames().some((name) => /^(on|href|xlink|style)/i.test(name) && !isShape(element, name));
+    if (foreign || !DRAWING.has(element.localName)) throw new Error(`not a drawing: <${element.localName}>`);
+  }
+  return document.importNode(drawing, true);
+}
+
+function isShape(element, name) {
+  return element.localName === "use" && name === "href" && /^#fd-shape-[a-z]+$/.test(element.getAttribute(name));
+}
+
+/** Let the user save a text as a file. */
+function saveText(name, text, type) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
