@@ -30,6 +30,7 @@ NAMES = [
     "disk_by",
     "disk_by_root",
     "disk_cost",
+    "draw_lineage",
     "errors",
     "execute",
     "expiring",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retry_toolkit.analysis.lineage import build_lineage, load_lineage
     from retry_toolkit.analysis.recovery import recovery_rates
     from retry_toolkit.connector import connect
+    from retry_toolkit.drawing import draw_lineage
     from retry_toolkit.frames.filters import Filters, filter_tasks
     from retry_toolkit.frames.fingerprints import fingerprint
     from retry_toolkit.frames.load import IncompleteLoad, RejectedRows, load_history, load_logs, load_stages, load_tasks
@@ -49,6 +50,7 @@ __all__ = [
     "disk_by",
     "disk_by_root",
     "disk_cost",
+    "draw_lineage",
     "errors",
     "execute",
     "expiring",
@@ -94,6 +96,7 @@ _HOMES = {
     "disk_by": "analysis.disk_sums",
     "disk_by_root": "analysis.disk_sums",
     "disk_cost": "analysis.disk",
+    "draw_lineage": "drawing",
     "execute": "retry.execute",
     "expiring": "analysis.disk_sums",
     "filter_tasks": "frames.filters",

@@ -23,7 +23,7 @@ _STEPS: Final[dict[Measure, tuple[tuple[str, float], ...]]] = {
     "cost": (("ones", 1.0),),
 }
 _LABEL_CELLS: Final = 22
-_BAR: Final = 28
+_THICKEST: Final = 22
 _MOST_DAYS_NAMED: Final = 6
 _TICKS: Final = 5
 _ACROSS: Final = {"top": 8, "bottom": 48, "left": 160, "right": 24}
@@ -40,7 +40,7 @@ class Bar:
 
 
 def chart_by_name(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
-    """Horizontal bars, the first on top; names are cut to the margin and kept apart.
+    """Horizontal bars, the first on top; names are cut to the margin.
 
     Args:
         texts: Words of the axis.
@@ -48,15 +48,15 @@ def chart_by_name(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
         measure: What the parts are.
     """
     amounts, unit, ticks = _scaled(bars, measure)
-    labels = _distinct([bar.name for bar in bars])
-    places, sizes = bqplot.OrdinalScale(domain=labels[::-1]), bqplot.LinearScale(min=0, max=ticks[-1])
-    marks = _bars(labels, amounts, {"x": places, "y": sizes}, orientation="horizontal")
+    keys = _keys(bars)
+    places, sizes = bqplot.OrdinalScale(domain=keys[::-1]), bqplot.LinearScale(min=0, max=ticks[-1])
+    marks = _bars(keys, amounts, {"x": places, "y": sizes}, orientation="horizontal")
+    names = {key: fitted(bar.name, _LABEL_CELLS) for key, bar in zip(keys, bars, strict=True)}
     axes = [
-        bqplot.Axis(scale=places, side="left", grid_lines="none"),
+        bqplot.Axis(scale=places, side="left", tick_labels=names, grid_lines="none"),
         _amount_axis(sizes, ticks, label=texts(f"chart.{measure}", unit=_unit_word(texts, measure, unit))),
     ]
-    height = min(_ACROSS["top"] + _ACROSS["bottom"] + _BAR * max(len(labels), 3), HEIGHT)
-    return _figure(marks, axes, _ACROSS, height)
+    return _figure(marks, axes, _ACROSS)
 
 
 def chart_over_days(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
@@ -68,28 +68,35 @@ def chart_over_days(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
         measure: What the parts are.
     """
     amounts, unit, ticks = _scaled(bars, measure)
-    labels = [bar.name for bar in bars]
-    places, sizes = bqplot.OrdinalScale(domain=labels), bqplot.LinearScale(min=0, max=ticks[-1])
-    marks = _bars(labels, amounts, {"x": places, "y": sizes}, orientation="vertical")
-    every = -(-len(labels) // _MOST_DAYS_NAMED)
+    keys = _keys(bars)
+    places, sizes = bqplot.OrdinalScale(domain=keys), bqplot.LinearScale(min=0, max=ticks[-1])
+    marks = _bars(keys, amounts, {"x": places, "y": sizes}, orientation="vertical")
+    every = -(-len(bars) // _MOST_DAYS_NAMED)
+    # Counted from the last day, which is the one that is looked at.
+    names = {
+        key: bar.name if (len(bars) - 1 - number) % every == 0 else ""
+        for number, (key, bar) in enumerate(zip(keys, bars, strict=True))
+    }
     axes = [
-        bqplot.Axis(scale=places, tick_values=labels[(len(labels) - 1) % every :: every], grid_lines="none"),
+        bqplot.Axis(scale=places, tick_labels=names, grid_lines="none"),
         _amount_axis(
             sizes, ticks, label=texts(f"chart.{measure}", unit=_unit_word(texts, measure, unit)), upwards=True
         ),
     ]
-    return _figure(marks, axes, _UPWARDS, HEIGHT)
+    return _figure(marks, axes, _UPWARDS)
 
 
-def _bars(labels: list[str], amounts: Any, scales: dict[str, Any], *, orientation: str) -> Any:
+def _bars(keys: list[str], amounts: Any, scales: dict[str, Any], *, orientation: str) -> Any:
+    # A few bars are no thicker than many.
+    room = HEIGHT - _ACROSS["top"] - _ACROSS["bottom"] if orientation == "horizontal" else 2 * HEIGHT
     return bqplot.Bars(
-        x=labels,
+        x=keys,
         y=amounts,
         scales=scales,
         orientation=orientation,
         type="stacked",
         colors=list(_COLOURS),
-        padding=0.35 if orientation == "horizontal" else 0.25,
+        padding=max(1 - _THICKEST * len(keys) / room, 0.25),
         stroke_width=0,
         interactions={"hover": "tooltip"},
         tooltip_style={"opacity": 1},
@@ -99,7 +106,7 @@ def _bars(labels: list[str], amounts: Any, scales: dict[str, Any], *, orientatio
 def _amount_axis(scale: Any, ticks: list[float], *, label: str, upwards: bool = False) -> Any:
     return bqplot.Axis(
         scale=scale,
-        orientation="vertical" if upwards else "horizontal",
+        side="left" if upwards else "bottom",
         label=label,
         tick_values=ticks,
         tick_format=_tick_format(ticks),
@@ -110,13 +117,13 @@ def _amount_axis(scale: Any, ticks: list[float], *, label: str, upwards: bool = 
     )
 
 
-def _figure(marks: Any, axes: list[Any], margin: dict[str, int], height: int) -> Any:
+def _figure(marks: Any, axes: list[Any], margin: dict[str, int]) -> Any:
     return bqplot.Figure(
         marks=[marks],
         axes=axes,
         fig_margin=dict(margin),
         background_style={"fill": "transparent"},
-        layout={"width": "100%", "height": f"{height}px", "min_width": "0"},
+        layout={"width": "100%", "height": f"{HEIGHT}px", "min_width": "0"},
         animation_duration=0,
     )
 
@@ -145,15 +152,6 @@ def _tick_format(ticks: list[float]) -> str:
     return ",d" if all(tick == int(tick) for tick in ticks) else ",.2~f"
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Names cut to the margin; of equal ones the later carry a number."""
-    taken: set[str] = set()
-    labels = []
-    for name in names:
-        label, number = fitted(name, _LABEL_CELLS), 1
-        while label in taken:
-            number += 1
-            label = f"{fitted(name, _LABEL_CELLS - 5)} ({number})"
-        taken.add(label)
-        labels.append(label)
-    return labels
+def _keys(bars: Sequence[Bar]) -> list[str]:
+    """What tells bars apart: several may have one name."""
+    return [str(number) for number in range(len(bars))]

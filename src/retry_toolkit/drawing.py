@@ -32,12 +32,15 @@ OUTCOME_SHAPES: Final = {"recovered": "succeeded", "failed": "failed", "open": "
 ROW: Final = 28
 HEAD: Final = 28
 WIDTH: Final = 960
-_INDENT: Final = 18
-_LEVELS: Final = 10
+NARROWEST: Final = 720
+WIDEST: Final = 1080
+_INDENT: Final = 26
+_LEVELS: Final = 7
 _LEFT: Final = 32
-_COLUMNS: Final = {"status": 432, "attempt": 552, "seconds": 728, "bytes": 824, "created": 844}
+_COLUMNS: Final = {"status": 436, "attempt": 346, "seconds": 202, "bytes": 126, "created": 110}
+"""How far from the right edge each column stands."""
 _AT_END: Final = frozenset({"seconds", "bytes"})
-_CELL: Final = 6.8
+_CELL: Final = 7.0
 _EDGE: Final = 10
 
 # What the page takes from its theme, a file brings along: text, quiet text, lines, ground, and a colour a status.
@@ -64,38 +67,43 @@ def draw_lineage(
     return forest_file(Texts(language), forest.rows)
 
 
-def forest_svg(texts: Texts, rows: Sequence[ForestRow]) -> str:
-    """The rows as an SVG element without colours of its own; `data-*` say what a row is and hangs from."""
-    return _drawing(texts, rows, "")
+def forest_svg(texts: Texts, rows: Sequence[ForestRow], *, width: int = WIDTH) -> str:
+    """The rows as an SVG element without colours of its own; `data-*` say what a row is and hangs from.
+
+    Args:
+        texts: Its words.
+        rows: What `grow_forest` gives.
+        width: In pixels; what is too narrow or too wide to be read is the nearest that is not.
+    """
+    return _drawing(texts, rows, min(max(width, NARROWEST), WIDEST), "")
 
 
 def forest_file(texts: Texts, rows: Sequence[ForestRow]) -> str:
     """The rows as the text of an SVG file."""
-    ground = f'<style>{_style()}</style><rect width="100%" height="100%" class="fd-ground"/>'
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_drawing(texts, rows, ground)}\n'
+    ground = f'<style>{_style()}</style><rect width="100%" height="100%" class="fd-tree-ground"/>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_drawing(texts, rows, WIDTH, ground)}\n'
 
 
-def _drawing(texts: Texts, rows: Sequence[ForestRow], ground: str) -> str:
+def _drawing(texts: Texts, rows: Sequence[ForestRow], width: int, ground: str) -> str:
     height = HEAD + max(len(rows), 1) * ROW + 4
-    shapes = "".join(f'<g id="fd-shape-{name}">{shape}</g>' for name, shape in SHAPES.items())
     folds = {row.parent for row in rows}
-    drawn = "".join(_row(texts, rows, number, folds=number in folds) for number in range(len(rows)))
+    drawn = "".join(_row(texts, rows, number, width, folds=number in folds) for number in range(len(rows)))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">'
-        f"<title>{_text(texts('forest.title'))}</title><defs>{shapes}</defs>{ground}{drawn}{_head(texts)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f"<title>{_text(texts('forest.title'))}</title>{ground}{drawn}{_head(texts, width)}</svg>"
     )
 
 
-def _head(texts: Texts) -> str:
-    cells = "".join(_cell(name, texts(f"forest.{name}")) for name in _COLUMNS)
+def _head(texts: Texts, width: int) -> str:
+    cells = "".join(_cell(name, texts(f"forest.{name}"), width) for name in _COLUMNS)
     return (
-        f'<g class="fd-head"><rect width="{WIDTH}" height="{HEAD}" class="fd-ground"/>'
+        f'<g class="fd-tree-head"><rect width="{width}" height="{HEAD}" class="fd-tree-ground"/>'
         f'<text y="18" x="12">{_text(texts("forest.task"))}{cells}</text>'
-        f'<path d="M0 {HEAD - 0.5}H{WIDTH}" class="fd-edge"/></g>'
+        f'<path d="M0 {HEAD - 0.5}H{width}" class="fd-tree-edge"/></g>'
     )
 
 
-def _row(texts: Texts, rows: Sequence[ForestRow], number: int, *, folds: bool) -> str:
+def _row(texts: Texts, rows: Sequence[ForestRow], number: int, width: int, *, folds: bool) -> str:
     row = rows[number]
     x = _x(row.level)
     shape = OUTCOME_SHAPES.get(row.status, "unknown") if row.stands_for == "lineage" else row.status
@@ -103,14 +111,15 @@ def _row(texts: Texts, rows: Sequence[ForestRow], number: int, *, folds: bool) -
     links = f'data-level="{row.level}"' + ("" if row.parent is None else f' data-from="{row.parent}"')
     fold = {"lineage": ' data-fold="closed"', "opened": ' data-fold="opened"', "task": ' data-fold="here"'}
     foldable = folds or row.stands_for != "task"
+    begins = 22 if foldable else _EDGE
     return (
-        f'<g class="fd-row fd-is-{shape}" data-id="{_attribute(row.task_id)}" {links}'
+        f'<g class="fd-tree-row fd-is-{shape}" data-id="{_attribute(row.task_id)}" {links}'
         f'{fold[row.stands_for] if foldable else ""} transform="translate(0 {HEAD + number * ROW})">'
         f"<title>{_text(f'{row.name or row.task_id} · {row.task_id}')}</title>"
-        f'<rect width="{WIDTH}" height="{ROW}" class="fd-band"/>{_edge(rows, number, x)}'
+        f'<rect width="{width}" height="{ROW}" class="fd-tree-band"/>{_edge(rows, number, x - begins)}'
         f"{_chevron(x) if foldable else ''}"
-        f'<use href="#fd-shape-{shape}" transform="translate({x} 14)"/>'
-        f'<text y="18" x="{x + 16}">{_name(texts, row, x)}{"".join(_cells(texts, row))}</text></g>'
+        f'<g transform="translate({x} 14)">{SHAPES[shape]}</g>'
+        f'<text y="18" x="{x + 16}">{_name(texts, row, width - x)}{"".join(_cells(texts, row, width))}</text></g>'
     )
 
 
@@ -119,54 +128,57 @@ def _x(level: int) -> int:
     return _LEFT + min(level, _LEVELS) * _INDENT
 
 
-def _edge(rows: Sequence[ForestRow], number: int, x: int) -> str:
+def _edge(rows: Sequence[ForestRow], number: int, end: int) -> str:
+    """The line from what this row hangs from to where it begins."""
     parent = rows[number].parent
     if parent is None:
         return ""
     start, up = _x(rows[parent].level), (parent - number) * ROW + 14 + _EDGE
-    end = f"V{14 - _EDGE}" if start == x else f"V10Q{start} 14 {start + 4} 14H{x - _EDGE}"
-    return f'<path d="M{start} {up}{end}" class="fd-edge"/>'
+    way = f"V10Q{start} 14 {start + 4} 14H{end}" if start < end else f"V{14 - _EDGE}"
+    return f'<path d="M{start} {up}{way}" class="fd-tree-edge"/>'
 
 
 def _chevron(x: int) -> str:
     arrow = '<rect x="-9" y="-12" width="18" height="24"/><path d="M-2-4 2 0-2 4"/>'
-    return f'<g class="fd-fold" transform="translate({x - 17} 14)">{arrow}</g>'
+    return f'<g class="fd-tree-fold" transform="translate({x - 15} 14)">{arrow}</g>'
 
 
-def _name(texts: Texts, row: ForestRow, x: int) -> str:
+def _name(texts: Texts, row: ForestRow, left: int) -> str:
+    """The name, cut to what the columns leave of the width that is `left`, and what is wrong with its links."""
     marks = [texts(f"lineage.{mark}") for mark in ("orphan", "cycle") if getattr(row, mark)]
-    room = int((_COLUMNS["status"] - 12 - x - 16) / _CELL)
+    room = int((left - _COLUMNS["status"] - 28) / _CELL)
     words = texts.join(marks)
     name = fitted(row.name or row.task_id, max(room - _cells_of(words) - 2 if words else room, 8))
-    told = f'<tspan dx="8" class="fd-mark">{_text(words)}</tspan>' if words else ""
-    return f'<tspan class="fd-name">{_text(name)}</tspan>{told}'
+    told = f'<tspan dx="8" class="fd-tree-mark">{_text(words)}</tspan>' if words else ""
+    return f'<tspan class="fd-tree-name">{_text(name)}</tspan>{told}'
 
 
 def _cells_of(words: str) -> int:
     return sum(2 if ord(char) > 0x2E7F else 1 for char in words)  # noqa: PLR2004 - where wide scripts begin
 
 
-def _cells(texts: Texts, row: ForestRow) -> Iterator[str]:
+def _cells(texts: Texts, row: ForestRow, width: int) -> Iterator[str]:
     lineage = row.stands_for == "lineage"
-    yield _cell("status", texts(f"forest.{row.status}") if lineage else texts.word("status", row.status))
     attempt = texts("lineage.retry_number", n=row.attempt) if row.attempt else texts("lineage.original")
-    yield _cell("attempt", texts("forest.tasks", n=row.tasks, count=texts.count(row.tasks)) if lineage else attempt)
+    count = texts("forest.tasks", n=row.tasks, count=texts.count(row.tasks))
+    yield _cell("status", texts(f"forest.{row.status}") if lineage else texts.word("status", row.status), width)
+    yield _cell("attempt", count if lineage else attempt, width)
     if row.seconds is not None:
-        yield _cell("seconds", texts.duration(row.seconds))
+        yield _cell("seconds", texts.duration(row.seconds), width)
     if row.extra_bytes is not None or row.bytes_unknown:
-        yield _cell("bytes", texts.size(row.extra_bytes))
+        yield _cell("bytes", texts.size(row.extra_bytes), width)
     if row.created_at is not None:
-        yield _cell("created", _stamp(row.created_at), time=row.created_at)
+        yield _cell("created", _stamp(row.created_at), width, time=row.created_at)
 
 
-def _cell(column: str, words: str, *, time: datetime | None = None) -> str:
+def _cell(column: str, words: str, width: int, *, time: datetime | None = None) -> str:
     anchor = ' text-anchor="end"' if column in _AT_END else ""
     stamp = "" if time is None else f' data-time="{time.astimezone(UTC).isoformat()}"'
-    return f'<tspan x="{_COLUMNS[column]}"{anchor}{stamp}>{_text(words)}</tspan>'
+    return f'<tspan x="{width - _COLUMNS[column]}"{anchor}{stamp}>{_text(words)}</tspan>'
 
 
 def _stamp(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{time.astimezone(UTC):%m-%d %H:%M} UTC"
 
 
 def _style() -> str:
@@ -176,9 +188,9 @@ def _style() -> str:
 def _rules(colours: Sequence[str]) -> str:
     text, quiet, line, ground, failed, succeeded, running, warning = colours
     return (
-        f"svg{{color:{quiet}}}text{{fill:{quiet};font:13px {_FONT}}}.fd-name{{fill:{text};font-weight:500}}"
-        f".fd-mark{{fill:{warning}}}.fd-ground{{fill:{ground}}}.fd-band{{fill:none}}.fd-edge{{fill:none;stroke:{line}}}"
-        f".fd-fold{{display:none}}.fd-fill{{fill:currentColor}}.fd-cut,.fd-stroke{{fill:none;stroke-width:1.8;"
+        f"svg{{color:{quiet}}}text{{fill:{quiet};font:13px {_FONT}}}.fd-tree-name{{fill:{text};font-weight:500}}"
+        f".fd-tree-mark{{fill:{warning}}}.fd-tree-ground{{fill:{ground}}}.fd-tree-band{{fill:none}}.fd-tree-edge{{fill:none;stroke:{line}}}"
+        f".fd-tree-fold{{display:none}}.fd-fill{{fill:currentColor}}.fd-cut,.fd-stroke{{fill:none;stroke-width:1.8;"
         f"stroke-linecap:round}}.fd-cut{{stroke:{ground}}}.fd-stroke{{stroke:currentColor}}.fd-is-failed{{color:{failed}}}"
         f".fd-is-succeeded{{color:{succeeded}}}.fd-is-running{{color:{running}}}"
     )

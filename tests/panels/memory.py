@@ -147,6 +147,7 @@ class MemoryPlatform:
     advances_when_read: bool = False
     closed: bool = False
     log_lines: tuple[str, ...] = ("reading input.csv", "128 rows")
+    free_bytes: int | None = None
 
     @classmethod
     def of(cls, *tasks: TaskRecord, **fields: Any) -> Self:
@@ -199,6 +200,7 @@ class MemoryPlatform:
                 for number in range(5)
             ),
             retention_until=NOW + timedelta(days=30),
+            free_bytes=self.free_bytes,
         )
 
     def retry_stage(

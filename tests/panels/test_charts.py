@@ -1,13 +1,12 @@
-"""The disk chart: round ticks, labels apart, unknown sizes not drawn as something."""
+"""The charts: round ticks, one unit, days named in their order, unknown amounts not drawn as something."""
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retry_toolkit.charts import _ticks, chart_disk_cost
+from retry_toolkit.charts import HEIGHT, Bar, _ticks, chart_by_name, chart_over_days
 from retry_toolkit.text import Texts
 
 
@@ -29,17 +28,45 @@ def test_ticks_are_round(largest: float, ticks: list[float]) -> None:
 
 
 def test_bars_are_stacked_in_one_unit() -> None:
-    """The dearest lineage on top, both parts in the unit that the axis names; what is unknown has no length."""
-    by_root = pd.DataFrame(
-        {
-            "root_id": ["root-000001", "root-000002"],
-            "name": ["A very long name of a lineage", "A very long name of a lineage"],
-            "extra_bytes": pd.array([3_000_000, 1_000_000], dtype="Int64"),
-            "saved_bytes": pd.array([500_000, None], dtype="Int64"),
-        }
-    )
-    figure = chart_disk_cost(Texts("en"), by_root)
-    (bars,) = figure.marks
-    assert bars.y.tolist() == [[1.0, 3.0], [0.0, 0.5]]
-    assert len(set(bars.x.tolist())) == 2
+    """Both parts in the unit that the axis names, the first on top; what is unknown has no length."""
+    bars = [Bar("A very long name of a lineage", (3_000_000, 500_000)), Bar("B", (1_000_000, None))]
+    figure = chart_by_name(Texts("en"), bars, "bytes")
+    (marks,) = figure.marks
+    assert marks.y.tolist() == [[3.0, 1.0], [0.5, 0.0]]
+    assert marks.scales["x"].domain == ["1", "0"]
+    assert figure.axes[0].tick_labels == {"0": "A very long name of a …", "1": "B"}
     assert figure.axes[1].label == "Input files of retries (MB)"
+
+
+def test_equal_names_are_different_bars() -> None:
+    """Two lineages may be called the same."""
+    figure = chart_by_name(Texts("en"), [Bar("same", (1, 0)), Bar("same", (2, 0))], "tokens")
+    assert len(set(figure.marks[0].x.tolist())) == 2
+
+
+@pytest.mark.parametrize(
+    ("amount", "label"), [(7200, "Compute time (hours)"), (90, "Compute time (minutes)"), (5, "Compute time (seconds)")]
+)
+def test_running_time_has_a_unit_that_fits(amount: float, label: str) -> None:
+    """Not 7,200 seconds."""
+    assert chart_by_name(Texts("en"), [Bar("a", (amount, 0))], "seconds").axes[1].label == label
+
+
+def test_a_few_days_are_named_and_the_last_is_one_of_them() -> None:
+    """However many there are."""
+    bars = [Bar(f"day {number}", (number, 0)) for number in range(42)]
+    figure = chart_over_days(Texts("zh"), bars, "bytes")
+    named = [name for name in figure.axes[0].tick_labels.values() if name]
+    assert 3 <= len(named) <= 6
+    assert named[-1] == "day 41"
+    assert len(figure.marks[0].x) == 42
+
+
+def test_every_figure_has_one_height() -> None:
+    """Nothing jumps when another is drawn."""
+    heights = {
+        draw(Texts("en"), [Bar(str(number), (1, 1)) for number in range(count)], "bytes").layout.height
+        for draw in (chart_by_name, chart_over_days)
+        for count in (1, 10)
+    }
+    assert heights == {f"{HEIGHT}px"}

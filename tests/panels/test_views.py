@@ -259,10 +259,20 @@ def test_a_token_is_never_in_a_widget_s_state(desk_of: MakePage, platform: Memor
     assert "Acting with your token" in text_of(desk.widget)
 
 
+def open_tab(desk: FailureDesk, index: int) -> None:
+    """Open a tab of what things cost."""
+    (tabs,) = [
+        widget for widget in widgets_of(desk.widget) if type(widget).__name__ == "Tab" and len(widget.children) == 3
+    ]
+    tabs.selected_index = index
+
+
 def test_a_disk_chart_is_drawn_of_what_is_known(desk_of: MakePage, platform: MemoryPlatform) -> None:
-    """The formula in words, the total, and the same as a table."""
+    """Only when its tab is opened: the formula in words, the total, and the same as a table."""
     platform._again("a", copy_files=True, name=None)
     desk = desk_of(platform)
+    assert not [widget for widget in widgets_of(desk.widget) if type(widget).__name__ == "Figure"]
+    open_tab(desk, 1)
     told = text_of(desk.widget)
     assert "Extra disk = size of the original input × number of retries that copied it." in told
     assert "1.2 MB extra in 1 lineage." in told

@@ -143,7 +143,8 @@ def _table(chart: Chart) -> Node:
             *(el("td", cell, cls="fd-number") for cell in row.cells),
             data_key=row.key or "none",
         )
-        for row in chart.rows
+        # Of days the last is looked at first.
+        for row in (chart.rows if chart.over == "names" else reversed(chart.rows))
     ]
     return el(
         "table",

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 
 from retry_toolkit.analysis.forest import OUTCOMES, Forest
-from retry_toolkit.drawing import OUTCOME_SHAPES, forest_file, forest_svg
+from retry_toolkit.drawing import OUTCOME_SHAPES, WIDTH, forest_file, forest_svg
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.forest import ForestTree
@@ -31,7 +31,9 @@ class ForestView:
         self._tree = ForestTree()
         self._tree.on_open(self._session.guard(self._desk.report.open))
         self._tree.on_toggle(self._session.guard(self._forest.toggle))
-        self._drawn: tuple[Forest, Texts] | None = None
+        self._tree.on_width(self._session.guard(self._fit))
+        self._width = WIDTH
+        self._drawn: tuple[Forest, Texts, int] | None = None
         self.widget: Any = ipywidgets.VBox([self._head, self._tree, self._foot])
         self.widget.add_class("fd-cost-tab")
         redraw(self._draw, speaks(self._session), (self._forest, ["forest", "outcome", "only_matching"]))
@@ -51,6 +53,10 @@ class ForestView:
         elif action == "export" and self._forest.forest is not None:
             self._tree.save(FILE_NAME, forest_file(self._session.texts, self._forest.forest.rows))
 
+    def _fit(self, width: int) -> None:
+        self._width = width
+        self._draw()
+
     def _mark(self) -> None:
         self._tree.current = self._desk.report.task_id or ""
 
@@ -58,9 +64,9 @@ class ForestView:
         texts, forest = self._session.texts, self._forest.forest
         self._head.show(*self._build_head(texts, forest), language=texts.language)
         self._foot.show(*(_foot(texts, forest) if forest else ()), language=texts.language)
-        if forest is not None and self._drawn != (forest, texts):
-            self._drawn = (forest, texts)
-            svg = forest_svg(texts, forest.rows) if forest.rows else ""
+        if forest is not None and self._drawn != (forest, texts, self._width):
+            self._drawn = (forest, texts, self._width)
+            svg = forest_svg(texts, forest.rows, width=self._width) if forest.rows else ""
             self._tree.show(svg, label=texts("forest.title"), language=texts.language)
 
     def _build_head(self, texts: Texts, forest: Forest | None) -> list[Node]:

@@ -37,8 +37,8 @@ class Account:
     """What was spent.
 
     `by_outcome` is `spending` by outcome; `tables` are `spending` by each key, with `vain_lineages` and, for each
-    measure, `vain_<measure>`: what lineages spent that failed in the end. `known` are the measures of which the
-    platform tells anything.
+    measure, `vain_<measure>`: what lineages spent that failed in the end. `known` are the measures that are told of
+    any task; platforms that do not count one tell 0 of all of them.
     """
 
     by_outcome: pd.DataFrame
@@ -60,7 +60,7 @@ def make_account(tasks: pd.DataFrame) -> Account:
         by_outcome=spending(ledger),
         tables={key: _with_vain(spending(ledger, key), spending(vain, key), key) for key in KEYS},
         until=_until(ledger[ledger["outcome"] == "recovered"]),
-        known=tuple(name for name in MEASURES if bool(ledger[name].notna().any())),
+        known=tuple(name for name in MEASURES if bool((ledger[name].fillna(0) > 0).any())),
     )
 
 

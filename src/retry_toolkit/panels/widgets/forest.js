@@ -35,7 +35,7 @@ function render({ model, el }) {
       if (row.dataset.fold) row.setAttribute("aria-expanded", String(isOpen(row)));
       if (hide) return;
       row.setAttribute("transform", `translate(0 ${y})`);
-      const edge = from === undefined ? null : row.querySelector(":scope > .fd-edge");
+      const edge = from === undefined ? null : row.querySelector(":scope > .fd-tree-edge");
       edge?.setAttribute("d", edge.getAttribute("d").replace(/^M(\S+) [^V]+/, `M$1 ${tops[from] - y + EDGE}`));
       y += ROW;
     });
@@ -83,11 +83,11 @@ function render({ model, el }) {
     drawing.querySelector(":scope > title")?.remove();
     drawing.setAttribute("role", "tree");
     drawing.setAttribute("aria-label", model.get("label"));
-    const head = drawing.querySelector(".fd-head");
+    const head = drawing.querySelector(".fd-tree-head");
     head.setAttribute("aria-hidden", "true");
-    rows = [...drawing.querySelectorAll(".fd-row")];
-    rows.forEach(describe);
+    rows = [...drawing.querySelectorAll(".fd-tree-row")];
     for (const part of drawing.querySelectorAll("[data-time]")) part.textContent = shortTime(part.dataset.time, model.get("language"));
+    rows.forEach(describe);
     arrange();
     mark();
     root.replaceChildren(drawing);
@@ -97,7 +97,7 @@ function render({ model, el }) {
     aim(rows.find((row) => idOf(row) === aimed && !hidden(row)) ?? rows[0], focused !== null);
   }
 
-  const pin = () => drawing?.querySelector(".fd-head").setAttribute("transform", `translate(0 ${root.scrollTop})`);
+  const pin = () => drawing?.querySelector(".fd-tree-head").setAttribute("transform", `translate(0 ${root.scrollTop})`);
 
   function fold(row) {
     if (row.dataset.fold !== "here") {
@@ -136,13 +136,21 @@ function render({ model, el }) {
     const row = event.target.closest("[data-id]");
     if (!row) return;
     aim(row, true);
-    if (event.target.closest(".fd-fold")) fold(row);
+    if (event.target.closest(".fd-tree-fold")) fold(row);
     else model.send({ open: idOf(row) });
   }
 
   function save(message) {
     if (typeof message.save === "string") saveText(message.save, message.text, "image/svg+xml");
   }
+
+  /** How wide a drawing would fit: asked for in steps, so that dragging a window asks seldom. */
+  let asked = 0;
+  const sizes = new ResizeObserver(() => {
+    const width = Math.floor((root.clientWidth - 1) / 40) * 40;
+    if (width > 0 && width !== asked) model.send({ width: (asked = width) });
+  });
+  sizes.observe(root);
 
   root.addEventListener("click", click);
   root.addEventListener("keydown", move);
@@ -153,6 +161,7 @@ function render({ model, el }) {
   el.replaceChildren(root);
   show();
   return () => {
+    sizes.disconnect();
     model.off("change:drawing", show);
     model.off("change:current", mark);
     model.off("msg:custom", save);

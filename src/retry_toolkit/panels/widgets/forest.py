@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import anywidget
 import traitlets
 
 from retry_toolkit.panels.widgets.assets import script, style
 
+T = TypeVar("T", str, int)
+
 
 class ForestTree(anywidget.AnyWidget):
     """Shows a drawing of `forest_svg`; `current` is the task that is open.
 
-    `on_open` hears which task was chosen, `on_toggle` which lineage is to be opened or closed.
+    `on_open` hears which task was chosen, `on_toggle` which lineage is to be opened or closed, `on_width` the room.
     """
 
     _esm: ClassVar[str] = script("forest.js")
@@ -38,15 +40,19 @@ class ForestTree(anywidget.AnyWidget):
 
     def on_open(self, listener: Callable[[str], None]) -> None:
         """Call `listener(task_id)` when a task is chosen by click or Enter."""
-        self._hear("open", listener)
+        self._hear("open", str, listener)
 
     def on_toggle(self, listener: Callable[[str], None]) -> None:
         """Call `listener(root_id)` when a lineage is to be opened or closed."""
-        self._hear("toggle", listener)
+        self._hear("toggle", str, listener)
 
-    def _hear(self, kind: str, listener: Callable[[str], None]) -> None:
+    def on_width(self, listener: Callable[[int], None]) -> None:
+        """Call `listener(pixels)` when there is room for another width."""
+        self._hear("width", int, listener)
+
+    def _hear(self, kind: str, of: type[T], listener: Callable[[T], None]) -> None:
         def hear(_widget: object, content: Any, _buffers: object) -> None:
-            if isinstance(content, dict) and isinstance(content.get(kind), str):
+            if isinstance(content, dict) and isinstance(content.get(kind), of):
                 listener(content[kind])
 
         self.on_msg(hear)

@@ -96,20 +96,16 @@ function remembered(details, name, open = true) {
   });
 }
 
-const DRAWING = new Set(["svg", "g", "path", "rect", "circle", "text", "tspan", "title", "defs", "use"]);
+const DRAWING = new Set(["svg", "g", "path", "rect", "circle", "text", "tspan", "title"]);
 
 /** A drawing that Python made: parsed as SVG, never as HTML, and refused where it is not plain drawing. */
 function parseDrawing(source) {
   const drawing = new DOMParser().parseFromString(source, "image/svg+xml").documentElement;
   for (const element of [drawing, ...drawing.querySelectorAll("*")]) {
-    const foreign = element.getAttributeNames().some((name) => /^(on|href|xlink|style)/i.test(name) && !isShape(element, name));
+    const foreign = element.getAttributeNames().some((name) => /^(on|href|xlink|style)/i.test(name));
     if (foreign || !DRAWING.has(element.localName)) throw new Error(`not a drawing: <${element.localName}>`);
   }
   return document.importNode(drawing, true);
-}
-
-function isShape(element, name) {
-  return element.localName === "use" && name === "href" && /^#fd-shape-[a-z]+$/.test(element.getAttribute(name));
 }
 
 /** Let the user save a text as a file. */
