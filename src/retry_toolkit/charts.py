@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import bqplot
 import numpy as np
 
-from retry_toolkit.text import Texts, fitted
+from retry_toolkit.text import Texts, within
 
 Measure = Literal["bytes", "seconds", "tokens", "cost"]
 
@@ -22,7 +22,7 @@ _STEPS: Final[dict[Measure, tuple[tuple[str, float], ...]]] = {
     "tokens": (("millions", 1e6), ("thousands", 1e3), ("ones", 1.0)),
     "cost": (("ones", 1.0),),
 }
-_LABEL_CELLS: Final = 22
+_LABEL: Final = 150
 _THICKEST: Final = 22
 _MOST_DAYS_NAMED: Final = 6
 _TICKS: Final = 5
@@ -51,7 +51,7 @@ def chart_by_name(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
     keys = _keys(bars)
     places, sizes = bqplot.OrdinalScale(domain=keys[::-1]), bqplot.LinearScale(min=0, max=ticks[-1])
     marks = _bars(keys, amounts, {"x": places, "y": sizes}, orientation="horizontal")
-    names = {key: fitted(bar.name, _LABEL_CELLS) for key, bar in zip(keys, bars, strict=True)}
+    names = {key: within(bar.name, _LABEL) for key, bar in zip(keys, bars, strict=True)}
     axes = [
         bqplot.Axis(scale=places, side="left", tick_labels=names, grid_lines="none"),
         _amount_axis(sizes, ticks, label=texts(f"chart.{measure}", unit=_unit_word(texts, measure, unit))),
@@ -125,6 +125,7 @@ def _figure(marks: Any, axes: list[Any], margin: dict[str, int]) -> Any:
         background_style={"fill": "transparent"},
         layout={"width": "100%", "height": f"{HEIGHT}px", "min_width": "0"},
         animation_duration=0,
+        display_toolbar=False,
     )
 
 

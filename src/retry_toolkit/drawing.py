@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
+from unicodedata import east_asian_width
 
 import pandas as pd
 
 from retry_toolkit.analysis.forest import ForestRow, grow_forest
 from retry_toolkit.analysis.lineage import build_lineage
-from retry_toolkit.text import LanguageCode, Texts, fitted
+from retry_toolkit.text import LanguageCode, Texts, within
 
 # Shapes of 14 px around (0, 0): a status is never told by colour alone.
 SHAPES: Final = {
@@ -37,10 +38,9 @@ WIDEST: Final = 1080
 _INDENT: Final = 26
 _LEVELS: Final = 7
 _LEFT: Final = 32
-_COLUMNS: Final = {"status": 436, "attempt": 346, "seconds": 202, "bytes": 126, "created": 110}
+_COLUMNS: Final = {"status": 444, "attempt": 354, "seconds": 210, "bytes": 134, "created": 118}
 """How far from the right edge each column stands."""
 _AT_END: Final = frozenset({"seconds", "bytes"})
-_CELL: Final = 7.0
 _EDGE: Final = 10
 
 # What the page takes from its theme, a file brings along: text, quiet text, lines, ground, and a colour a status.
@@ -146,15 +146,16 @@ def _chevron(x: int) -> str:
 def _name(texts: Texts, row: ForestRow, left: int) -> str:
     """The name, cut to what the columns leave of the width that is `left`, and what is wrong with its links."""
     marks = [texts(f"lineage.{mark}") for mark in ("orphan", "cycle") if getattr(row, mark)]
-    room = int((left - _COLUMNS["status"] - 28) / _CELL)
+    room = left - _COLUMNS["status"] - 28
     words = texts.join(marks)
-    name = fitted(row.name or row.task_id, max(room - _cells_of(words) - 2 if words else room, 8))
+    name = within(row.name or row.task_id, max(room - _width(words) - 8 if words else room, 60))
     told = f'<tspan dx="8" class="fd-tree-mark">{_text(words)}</tspan>' if words else ""
     return f'<tspan class="fd-tree-name">{_text(name)}</tspan>{told}'
 
 
-def _cells_of(words: str) -> int:
-    return sum(2 if ord(char) > 0x2E7F else 1 for char in words)  # noqa: PLR2004 - where wide scripts begin
+def _width(words: str) -> float:
+    """About so many pixels."""
+    return sum(13.0 if east_asian_width(char) in "WF" else 7.6 for char in words)
 
 
 def _cells(texts: Texts, row: ForestRow, width: int) -> Iterator[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -11,10 +14,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from retry_toolkit.dashboard import find_launcher
 from retry_toolkit.drawing import WIDTH
 from tests.browser.chromium import Profiles, snapshot
 from tests.browser.desk import Desk
 from tests.browser.ledger import Ledger
+from tests.browser.stack import make_settings, run_dashboard
 
 pytestmark = pytest.mark.browser
 
@@ -203,6 +208,69 @@ def test_spending_is_told_without_money(dashboard: str, lineages: dict[str, str]
     expect(card.get_by_text("The table shows these tasks.")).to_be_visible()
     expect(desk.row("Costs fine")).to_have_count(1)
     assert lineages
+
+
+MANY = """
+import sys
+sys.path.insert(0, {root!r})
+from retry_toolkit.panels import FailureDesk
+from tests.panels.memory import MemoryPlatform, make_task
+chain = [make_task(f"c{{n}}", parent_id=f"c{{n - 1}}" if n else None, minutes_ago=9000 - n) for n in range(2500)]
+pairs = [
+    make_task(f"p{{n}}-{{k}}", parent_id=f"p{{n}}-0" if k else None, minutes_ago=9999 + 2 * n - k,
+              status="succeeded" if k and n % 3 else "failed")
+    for n in range(150) for k in (1, 0)
+]
+FailureDesk(MemoryPlatform.of(*reversed(chain), *pairs), language="en")
+"""
+
+
+@pytest.fixture
+def large_desk(own: ExitStack, tmp_path: Path) -> str:
+    """A desk in memory with a chain of 2,500 tasks and 150 pairs."""
+    code = MANY.format(root=str(Path(__file__).parents[2]))
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "id": "desk",
+        "metadata": {},
+        "source": code,
+        "outputs": [],
+        "execution_count": None,
+    }
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = tmp_path / "large.ipynb"
+    notebook.write_text(json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    launcher = replace(find_launcher(), notebook=notebook)
+    return own.enter_context(run_dashboard(make_settings(tmp_path), launcher))
+
+
+def test_too_many_to_draw_at_once(large_desk: str, profiles: Profiles) -> None:
+    """One line a lineage, in pages; one is opened at a time by key or arrow; what is not drawn is told."""
+    page = profiles.open(large_desk)
+    Desk(page).wait()
+    card = costs(page)
+    expect(card.get_by_text("151 lineages with 2,800 tasks", exact=False)).to_be_visible()
+    expect(card.get_by_role("treeitem")).to_have_count(100)
+    first = card.get_by_role("treeitem").first
+    expect(first).to_have_accessible_name(re.compile("Sales report c0, Failed, 2,500 tasks"))
+    expect(first).to_have_attribute("aria-expanded", "false")
+    snapshot(page, "costs-9-folded")
+    second = card.get_by_role("treeitem").nth(1)
+    second.locator(".fd-tree-fold").click()
+    expect(card.get_by_role("treeitem")).to_have_count(101)
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(card.get_by_role("treeitem")).to_have_count(2000 + 99)
+    expect(card.get_by_text("500 older tasks of the opened lineage are not drawn.")).to_be_visible()
+    expect(first).to_be_focused()
+    expect(first).to_have_attribute("aria-expanded", "true")
+    snapshot(page, "costs-9-opened")
+    page.keyboard.press("ArrowLeft")
+    expect(card.get_by_role("treeitem")).to_have_count(100)
+    card.get_by_role("button", name="Next page").click()
+    expect(card.get_by_role("treeitem")).to_have_count(51)
+    card.get_by_role("button", name=re.compile("^Recovered")).click()
+    expect(card.get_by_text("100 lineages with 200 tasks, the newest first.")).to_be_visible()
 
 
 @pytest.mark.parametrize("look", [(1680, "dark", "en-US"), (800, "light", "zh-CN")])

@@ -11,7 +11,7 @@ import pytest
 
 import retry_toolkit
 from retry_toolkit.retry.reasons import SENTENCES
-from retry_toolkit.text import LANGUAGES, MISSING, Texts, _table, locale_language
+from retry_toolkit.text import LANGUAGES, MISSING, Texts, _table, locale_language, within
 
 SOURCES = [*Path(retry_toolkit.__file__).parent.joinpath("panels").rglob("*.py")]
 LITERAL = re.compile(r"\btexts\(\s*\"([a-z_.]+)\"|_texts\(\"([a-z_.]+)\"|tell\(\"([a-z_.]+)\"")
@@ -57,6 +57,15 @@ def test_every_text_that_the_panels_name_exists() -> None:
 def test_days_are_written_as_the_language_writes_them() -> None:
     """Without a year: charts show the last weeks."""
     assert [Texts(language).day(date(2026, 11, 3)) for language in LANGUAGES] == ["Nov 3", "11月3日"]
+
+
+def test_texts_are_cut_to_pixels_by_what_they_are_made_of() -> None:
+    """Narrow letters go further than wide ones; what fits stays whole."""
+    assert within("short", 100) == "short"
+    assert within("", 0) == ""
+    assert len(within("i" * 99, 100)) > 2 * len(within("W" * 99, 100))
+    assert within("销售日报表", 52) == "销售日…"
+    assert within("<img src=x onerror=1>", 100).endswith("…")
 
 
 def test_no_text_is_left_behind() -> None:
