@@ -65,15 +65,13 @@ def fitted(text: str, cells: int) -> str:
 
 def within(text: str, pixels: float) -> str:
     """`text` cut to about so many pixels of a sans-serif font of 13 pixels, rather a little too early than too late."""
-    used = 0.0
+    used, fitting = 0.0, 0
     for index, char in enumerate(text):
+        if used + _ELLIPSIS <= pixels:
+            fitting = index
         used += _char_pixels(char)
         if used > pixels:
-            kept = text[:index]
-            while kept and used > pixels - _ELLIPSIS:
-                used -= _char_pixels(text[len(kept)])
-                kept = kept[:-1]
-            return f"{kept}…"
+            return f"{text[:fitting]}…"
     return text
 
 

@@ -125,6 +125,8 @@ def test_a_chain_of_a_hundred_thousand_is_drawn_in_part() -> None:
     assert len(forest.rows) == DRAWN_AT_MOST
     assert forest.left_out == count - DRAWN_AT_MOST
     assert {forest.rows[0].task_id, forest.rows[-1].task_id} == {"t0", f"t{count - 1}"}
+    assert [row.level for row in forest.rows[:4]] == [0, 1, 2, 3]
+    assert [row.parent for row in forest.rows[:4]] == [None, None, 1, 2]
 
 
 @given(

@@ -141,7 +141,7 @@ def test_disk_is_drawn_and_leads_to_its_tasks(dashboard: str, lineages: dict[str
     expect(page.locator(".bqplot")).to_have_count(0)
     page.get_by_role("tab", name="Disk").click()
     card = costs(page)
-    expect(card.get_by_text(re.compile("extra in \\d+ lineages"))).to_be_visible()
+    expect(card.get_by_text(re.compile("Extra disk of \\d+ lineages: .* k?B"))).to_be_visible()
     expect(card.get_by_text("None now.", exact=False)).to_be_visible()
     expect(card.get_by_text("in 8 to 30 days:")).to_be_visible()
     bars = card.locator(".bqplot .bar")

@@ -34,7 +34,7 @@ def test_bars_are_stacked_in_one_unit() -> None:
     (marks,) = figure.marks
     assert marks.y.tolist() == [[3.0, 1.0], [0.5, 0.0]]
     assert marks.scales["x"].domain == ["1", "0"]
-    assert figure.axes[0].tick_labels == {"0": "A very long name o…", "1": "B"}
+    assert figure.axes[0].tick_labels == {"0": "A very long name of…", "1": "B"}
     assert figure.axes[1].label == "Input files of retries (MB)"
 
 

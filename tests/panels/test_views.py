@@ -275,7 +275,7 @@ def test_a_disk_chart_is_drawn_of_what_is_known(desk_of: MakePage, platform: Mem
     open_tab(desk, 1)
     told = text_of(desk.widget)
     assert "Extra disk = size of the original input × number of retries that copied it." in told
-    assert "1.2 MB extra in 1 lineage." in told
+    assert "Extra disk of 1 lineage: 1.2 MB." in told
     assert [widget for widget in widgets_of(desk.widget) if type(widget).__name__ == "Figure"]
     assert [node for fragment in fragments(desk.widget) for node in walk(fragment.nodes) if node[0] == "caption"]
 

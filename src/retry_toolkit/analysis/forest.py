@@ -153,16 +153,17 @@ def _tree_rows(
 ) -> Iterator[ForestRow]:
     """A row a task; numbers of rows count from `first`."""
     facts: dict[str, dict[Any, Any]] = {row["task_id"]: row for row in nodes.to_dict("records")}
+    shifts: list[int] = []
     # Where links run in a circle, the one out of its root is cut.
     for place in lay_out(nodes.assign(parent_id=nodes["parent_id"].where(nodes["depth"] > 0))):
         known = {str(key): None if pd.isna(value) else value for key, value in facts[place.task_id].items()}
         retry = known["parent_id"] is not None
         # A task whose parent is not among what is drawn hangs from nothing, but is no root.
-        adrift = place.level == 0 and bool(known["depth"])
+        shifts.append(int(bool(known["depth"])) if place.parent is None else shifts[place.parent])
         extra = disk.get(place.task_id) if retry else None
         yield ForestRow(
             task_id=place.task_id,
-            level=1 if adrift else place.level,
+            level=place.level + shifts[-1],
             parent=None if place.parent is None else place.parent + first,
             stands_for="opened" if place.task_id == opened else "task",
             name=known["name"],

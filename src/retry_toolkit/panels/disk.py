@@ -91,7 +91,8 @@ class DiskView:
         facts = el("dl", *self._facts(texts, cost), cls="fd-cost-facts")
         if cost.by_root.empty:
             return [el("p", texts("disk.empty")), facts]
-        total = texts("disk.total", size=texts.size(cost.total), n=len(cost.by_root))
+        lost = cost.unknown == int(cost.by_root["retries"].sum())
+        total = texts("disk.total", size=texts.size(None if lost else cost.total), n=len(cost.by_root))
         unknown = f" {texts('disk.unknown', n=cost.unknown)}" if cost.unknown else None
         left = el("p", texts("disk.left_out", n=cost.left_out), cls="fd-warning") if cost.left_out else None
         return [
