@@ -12,6 +12,7 @@ import numpy as np
 from retry_toolkit.text import Texts, within
 
 Measure = Literal["bytes", "seconds", "tokens", "cost"]
+Over = Literal["names", "days"]
 
 HEIGHT: Final = 320
 """Every figure is so high, whatever it shows: nothing jumps when it changes."""
@@ -28,6 +29,8 @@ _MOST_DAYS_NAMED: Final = 6
 _TICKS: Final = 5
 _ACROSS: Final = {"top": 8, "bottom": 48, "left": 160, "right": 24}
 _UPWARDS: Final = {"top": 8, "bottom": 28, "left": 64, "right": 16}
+_ROOM_ACROSS: Final = HEIGHT - _ACROSS["top"] - _ACROSS["bottom"]
+_ROOM_UPWARDS: Final = 640
 _COLOURS: Final = ("var(--fd-accent, #1976d2)", "var(--fd-line-strong, #bdbdbd)")
 
 
@@ -39,89 +42,85 @@ class Bar:
     parts: tuple[float | None, float | None]
 
 
-def chart_by_name(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
-    """Horizontal bars, the first on top; names are cut to the margin.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around bars: figures with equal frames differ in nothing but the length of their bars."""
+
+    over: Over
+    names: tuple[str, ...]
+    label: str
+    ticks: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a figure will be: its frame, and the `amounts` of the bars in the unit of the axis, a row for each part."""
+
+    frame: Frame
+    amounts: tuple[tuple[float, ...], ...]
+
+
+def plan_bars(texts: Texts, bars: Sequence[Bar], measure: Measure, over: Over) -> Plan:
+    """What `draw_bars` draws.
 
     Args:
         texts: Words of the axis.
-        bars: At most ten, with something known.
+        bars: At least one, and something of them known: the first on top, or days (or weeks) in their order, without a
+            gap, of which some are named.
         measure: What the parts are.
+        over: Whether they are named things or days.
     """
-    amounts, unit, ticks = _scaled(bars, measure)
-    keys = _keys(bars)
-    places, sizes = bqplot.OrdinalScale(domain=keys[::-1]), bqplot.LinearScale(min=0, max=ticks[-1])
-    marks = _bars(keys, amounts, {"x": places, "y": sizes}, orientation="horizontal")
-    names = {key: within(bar.name, _LABEL) for key, bar in zip(keys, bars, strict=True)}
-    axes = [
-        bqplot.Axis(scale=places, side="left", tick_labels=names, grid_lines="none"),
-        _amount_axis(sizes, ticks, label=texts(f"chart.{measure}", unit=_unit_word(texts, measure, unit))),
-    ]
-    return _figure(marks, axes, _ACROSS)
+    amounts = np.array([[part or 0.0 for part in bar.parts] for bar in bars], dtype=np.float64).T
+    largest = float(amounts.sum(axis=0).max())
+    steps = _STEPS[measure]
+    unit, divisor = next((step for step in steps if largest >= step[1]), steps[-1])
+    word = unit if measure == "bytes" else texts(f"chart.unit_{unit}")
+    names = [within(bar.name, _LABEL) for bar in bars] if over == "names" else _some_days(bars)
+    label = texts(f"chart.{measure}", unit=word)
+    frame = Frame(over, tuple(names), label, tuple(_ticks(largest / divisor)))
+    return Plan(frame, tuple(tuple(row) for row in (amounts / divisor).tolist()))
 
 
-def chart_over_days(texts: Texts, bars: Sequence[Bar], measure: Measure) -> Any:
-    """Vertical bars in the order of time; some of the days are named.
-
-    Args:
-        texts: Words of the axis.
-        bars: Days (or weeks) without a gap, with something known.
-        measure: What the parts are.
-    """
-    amounts, unit, ticks = _scaled(bars, measure)
-    keys = _keys(bars)
-    places, sizes = bqplot.OrdinalScale(domain=keys), bqplot.LinearScale(min=0, max=ticks[-1])
-    marks = _bars(keys, amounts, {"x": places, "y": sizes}, orientation="vertical")
-    every = -(-len(bars) // _MOST_DAYS_NAMED)
-    # Counted from the last day, which is the one that is looked at.
-    names = {
-        key: bar.name if (len(bars) - 1 - number) % every == 0 else ""
-        for number, (key, bar) in enumerate(zip(keys, bars, strict=True))
-    }
-    axes = [
-        bqplot.Axis(scale=places, tick_labels=names, grid_lines="none"),
-        _amount_axis(
-            sizes, ticks, label=texts(f"chart.{measure}", unit=_unit_word(texts, measure, unit)), upwards=True
-        ),
-    ]
-    return _figure(marks, axes, _UPWARDS)
-
-
-def _bars(keys: list[str], amounts: Any, scales: dict[str, Any], *, orientation: str) -> Any:
-    # A few bars are no thicker than many.
-    room = HEIGHT - _ACROSS["top"] - _ACROSS["bottom"] if orientation == "horizontal" else 2 * HEIGHT
-    return bqplot.Bars(
+def draw_bars(plan: Plan) -> Any:
+    """A figure of stacked bars: horizontal ones of names, upright ones of days."""
+    frame, across = plan.frame, plan.frame.over == "names"
+    # Several bars may have one name: numbers tell them apart.
+    keys = [str(number) for number in range(len(frame.names))]
+    places = bqplot.OrdinalScale(domain=keys[::-1] if across else keys)
+    sizes = bqplot.LinearScale(min=0, max=frame.ticks[-1])
+    named = bqplot.Axis(
+        scale=places,
+        side="left" if across else "bottom",
+        tick_labels=dict(zip(keys, frame.names, strict=True)),
+        grid_lines="none",
+    )
+    amounts = bqplot.Axis(
+        scale=sizes,
+        side="bottom" if across else "left",
+        label=frame.label,
+        tick_values=list(frame.ticks),
+        tick_format=",d" if all(tick == int(tick) for tick in frame.ticks) else ",.2~f",
+        label_offset="36px" if across else "46px",
+        label_color="var(--fd-muted)",
+        grid_lines="solid",
+    )
+    bars = bqplot.Bars(
         x=keys,
-        y=amounts,
-        scales=scales,
-        orientation=orientation,
+        y=np.array(plan.amounts),
+        scales={"x": places, "y": sizes},
+        orientation="horizontal" if across else "vertical",
         type="stacked",
         colors=list(_COLOURS),
-        padding=max(1 - _THICKEST * len(keys) / room, 0.25),
+        # A few bars are no thicker than many.
+        padding=max(1 - _THICKEST * len(keys) / (_ROOM_ACROSS if across else _ROOM_UPWARDS), 0.25),
         stroke_width=0,
         interactions={"hover": "tooltip"},
         tooltip_style={"opacity": 1},
     )
-
-
-def _amount_axis(scale: Any, ticks: list[float], *, label: str, upwards: bool = False) -> Any:
-    return bqplot.Axis(
-        scale=scale,
-        side="left" if upwards else "bottom",
-        label=label,
-        tick_values=ticks,
-        tick_format=_tick_format(ticks),
-        label_offset="46px" if upwards else "36px",
-        label_color="var(--fd-muted)",
-        grid_lines="solid",
-        num_ticks=len(ticks),
-    )
-
-
-def _figure(marks: Any, axes: list[Any], margin: dict[str, int]) -> Any:
     return bqplot.Figure(
-        marks=[marks],
-        axes=axes,
-        fig_margin=dict(margin),
+        marks=[bars],
+        axes=[named, amounts],
+        fig_margin=dict(_ACROSS if across else _UPWARDS),
         background_style={"fill": "transparent"},
         layout={"width": "100%", "height": f"{HEIGHT}px", "min_width": "0"},
         animation_duration=0,
@@ -129,30 +128,29 @@ def _figure(marks: Any, axes: list[Any], margin: dict[str, int]) -> Any:
     )
 
 
-def _scaled(bars: Sequence[Bar], measure: Measure) -> tuple[Any, str, list[float]]:
-    """The parts in the largest unit that fits, one row each; the unit; and the ticks of the axis."""
-    amounts = np.array([[part or 0.0 for part in bar.parts] for bar in bars], dtype=np.float64).T
-    largest = float(amounts.sum(axis=0).max())
-    steps = _STEPS[measure]
-    unit, divisor = next((step for step in steps if largest >= step[1]), steps[-1])
-    return amounts / divisor, unit, _ticks(largest / divisor)
+def redraw_bars(figure: Any, plan: Plan) -> None:
+    """Change the bars of a figure that was drawn with an equal frame."""
+    figure.marks[0].y = np.array(plan.amounts)
 
 
-def _unit_word(texts: Texts, measure: Measure, unit: str) -> str:
-    return unit if measure == "bytes" else texts(f"chart.unit_{unit}")
+def close_bars(figure: Any) -> None:
+    """Let go of a figure with all that it is made of: each part is a widget of its own."""
+    for part in (*figure.marks, *figure.axes):
+        scales = part.scales.values() if hasattr(part, "scales") else ()
+        for widget in (*scales, part):
+            widget.close()
+    for widget in (figure.scale_x, figure.scale_y, figure.layout, figure):
+        widget.close()
+
+
+def _some_days(bars: Sequence[Bar]) -> list[str]:
+    """Names of some bars, counted from the last, which is the one that is looked at."""
+    every = -(-len(bars) // _MOST_DAYS_NAMED)
+    return [bar.name if (len(bars) - 1 - number) % every == 0 else "" for number, bar in enumerate(bars)]
 
 
 def _ticks(largest: float) -> list[float]:
     """Round steps from 0 to where `largest` fits, at most five of them."""
-    power = 10.0 ** np.floor(np.log10(largest))
+    power = float(10.0 ** np.floor(np.log10(largest)))
     step = next(power * factor for factor in (0.2, 0.5, 1, 2) if largest <= power * factor * _TICKS)
     return [round(step * number, 6) for number in range(int(np.ceil(largest / step)) + 1)]
-
-
-def _tick_format(ticks: list[float]) -> str:
-    return ",d" if all(tick == int(tick) for tick in ticks) else ",.2~f"
-
-
-def _keys(bars: Sequence[Bar]) -> list[str]:
-    """What tells bars apart: several may have one name."""
-    return [str(number) for number in range(len(bars))]

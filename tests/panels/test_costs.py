@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,6 +15,8 @@ from retry_toolkit.analysis.disk import disk_cost
 from retry_toolkit.analysis.disk_sums import DiskForecast
 from retry_toolkit.errors import Unavailable
 from retry_toolkit.frames.build import tasks_frame
+from retry_toolkit.frames.filters import Filters
+from retry_toolkit.panels import FailureDesk
 from retry_toolkit.panels.days import AT_LEAST, AT_MOST, spans_of
 from retry_toolkit.panels.disk import forecast_nodes
 from retry_toolkit.panels.spending import amount
@@ -20,12 +24,17 @@ from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.disk import forecast, measure
 from retry_toolkit.panels.state.following import Following
 from retry_toolkit.panels.state.spending import make_account
+from retry_toolkit.panels.widgets.forest import ForestTree
+from retry_toolkit.retry.archive import Archive
 from retry_toolkit.text import Texts
-from tests.panels.background import WhenTold
-from tests.panels.conftest import MakeDesk
-from tests.panels.memory import EVERYTHING, MemoryPlatform, make_task, words_of
+from tests.panels.background import AtOnce, WhenTold
+from tests.panels.conftest import MakeDesk, rest
+from tests.panels.memory import EVERYTHING, NOW, MemoryPlatform, make_task, words_of
+from tests.panels.test_views import fragments, open_tab, press, text_of, walk, widgets_of
+from tests.retry.ledger import QUICK
 
 DAY = 24 * 60
+MakePage = Callable[[MemoryPlatform], FailureDesk]
 
 
 @pytest.fixture
@@ -331,3 +340,175 @@ def test_a_platform_without_files_is_asked_for_none(make_desk: MakeDesk, platfor
     desk.disk.look_ahead()
     assert not desk.disk.supported
     assert platform.called("files") == []
+
+
+@pytest.fixture
+def make_page(archive: Archive) -> Iterator[MakePage]:
+    """Makes a desk as a page, in English, with work done at once."""
+    made: list[FailureDesk] = []
+
+    def make(platform: MemoryPlatform) -> FailureDesk:
+        page = FailureDesk(platform, language="en", background=AtOnce(), archive=archive, timing=QUICK)
+        made.append(page)
+        return page
+
+    yield make
+    for page in made:
+        rest(page.state)
+        page.close()
+
+
+@pytest.fixture
+def page(make_page: MakePage, platform: MemoryPlatform) -> FailureDesk:
+    """The desk of that platform as a page."""
+    return make_page(platform)
+
+
+def bars_of(page: FailureDesk) -> Any:
+    """The bars of the figure that is on the page."""
+    (figure,) = [widget for widget in widgets_of(page.widget) if type(widget).__name__ == "Figure"]
+    return figure.marks[0]
+
+
+def test_a_click_on_a_bar_shows_its_tasks(page: FailureDesk) -> None:
+    """By day, project and lineage its retries; other filters are let go of; a bar that there is not does nothing."""
+    open_tab(page, 1)
+    table = page.state.table
+    bars_of(page)._handle_custom_msgs(None, {"event": "element_click", "data": {"index": 13}})
+    assert table.filters == Filters(task_ids=("new",))
+    assert "The table shows this 1 task." in text_of(page.widget)
+    for key, ids in (("project", ("new",)), ("root", ("new",))):
+        press(page.widget, "key", key)
+        bars_of(page)._handle_custom_msgs(None, {"event": "element_click", "data": {"index": 0}})
+        assert table.filters.task_ids == ids
+    for data in ({"index": 99}, {"index": -1}, {"index": "0"}, {}, None):
+        bars_of(page)._handle_custom_msgs(None, {"event": "element_click", "data": data})
+    assert table.filters.task_ids == ("new",)
+
+
+def test_a_bar_says_what_it_is(page: FailureDesk) -> None:
+    """In the words of its line in the table."""
+    open_tab(page, 1)
+    press(page.widget, "key", "root")
+    bars = bars_of(page)
+    bars._handle_custom_msgs(None, {"event": "hover", "data": {"index": 0}})
+    told = words_of(bars.tooltip.nodes[0])
+    assert "Sales report old" in told
+    assert "Copied   1.2 MB" in told
+
+
+def test_the_table_tells_the_same_as_the_bars(page: FailureDesk) -> None:
+    """Line by line, and its lines can be chosen as well."""
+    open_tab(page, 2)
+    press(page.widget, "choose", "project mesh")
+    assert page.state.table.filters == Filters(project="mesh")
+    press(page.widget, "key", "template")
+    press(page.widget, "choose", "template sales_report")
+    assert page.state.table.filters == Filters(template="sales_report")
+    press(page.widget, "key", "day")
+    # Of the newest lineage the first task was submitted the day before.
+    day = f"{NOW - timedelta(days=1):%Y-%m-%d}"
+    press(page.widget, "choose", f"{day}/{day}")
+    since = page.state.table.filters.since
+    assert since is not None
+    assert since.date() == (NOW - timedelta(days=1)).date()
+    assert page.state.table.filters.until == since + timedelta(days=1)
+
+
+def test_a_figure_stays_while_only_amounts_change(page: FailureDesk, platform: MemoryPlatform) -> None:
+    """It does not flicker while a batch runs; a change of language makes it anew."""
+    open_tab(page, 2)
+    bars = bars_of(page)
+    page.state.catalog.mend(replace(platform.records["alone"], duration_s=4.5))
+    assert bars_of(page) is bars
+    page.state.session.speak("zh")
+    assert bars_of(page) is not bars
+
+
+def test_only_the_open_tab_is_kept_up_to_date(page: FailureDesk, platform: MemoryPlatform) -> None:
+    """The others are made when they are opened."""
+    state = page.state
+    assert (state.spending.account, state.disk.expiry) == (None, None)
+    open_tab(page, 2)
+    before = state.forest.forest
+    state.catalog.mend(replace(platform.records["lost2"], status="succeeded"))
+    assert state.forest.forest is before
+    open_tab(page, 0)
+    assert state.forest.forest is not None
+    assert state.forest.forest.outcomes["recovered"] == 2
+
+
+def test_expiry_shows_its_tasks(page: FailureDesk, platform: MemoryPlatform) -> None:
+    """Those whose files go in that time."""
+    open_tab(page, 1)
+    press(page.widget, "window")
+    shown = page.state.table.filters.task_ids
+    assert shown is not None
+    assert set(shown) == {"old", "lost2", "lost", "alone"}
+
+
+def test_lineages_are_exported_and_opened(page: FailureDesk) -> None:
+    """The file is what is shown; a row opens its report; an outcome is pressed."""
+    (tree,) = [widget for widget in widgets_of(page.widget) if isinstance(widget, ForestTree)]
+    sent: list[Any] = []
+    tree.send = lambda content, buffers=None: sent.append(content)
+    press(page.widget, "export")
+    assert sent[0]["save"] == "lineages.svg"
+    assert "Sales report lost2" in sent[0]["text"]
+    tree._handle_custom_msg({"open": "lost2"}, [])
+    assert (page.state.report.task_id, tree.current) == ("lost2", "lost2")
+    for nonsense in ({"open": 7}, {"toggle": None}, {"width": "wide"}, {}, "open"):
+        tree._handle_custom_msg(nonsense, [])
+    tree._handle_custom_msg({"width": 800}, [])
+    assert 'width="800"' in zlib.decompress(tree.drawing).decode()
+    press(page.widget, "outcome", "recovered")
+    assert "Sales report lost2" not in zlib.decompress(tree.drawing).decode()
+
+
+def test_what_the_platform_lacks_is_said(make_page: MakePage, platform: MemoryPlatform) -> None:
+    """In each tab by name, in the place of what would be there."""
+    bare = replace(EVERYTHING, files=False, whole_retry="none")
+    page = make_page(MemoryPlatform.of(make_task("a", duration_s=None), capabilities=bare))
+    assert "This platform cannot run a task again as a new one, so there are no lineages." in text_of(page.widget)
+    open_tab(page, 1)
+    assert "This platform does not tell which files a task has" in text_of(page.widget)
+    open_tab(page, 2)
+    assert "Neither compute time nor tokens nor money is known of any task here." in text_of(page.widget)
+
+
+def test_what_was_read_last_stays_below_what_is_wrong(page: FailureDesk, platform: MemoryPlatform) -> None:
+    """And a list that was never read says so."""
+    open_tab(page, 1)
+    platform.breaks["files"] = Unavailable("away")
+    page.state.disk.load()
+    assert page.state.disk.problem is not None
+    assert "Extra disk of 2 lineages: 1.2 MB." in text_of(page.widget)
+    press(page.widget, "reload")
+    assert page.state.disk.problem is None
+
+
+def test_a_list_that_was_never_read_is_no_cost_of_nothing(make_page: MakePage, platform: MemoryPlatform) -> None:
+    """It is said that nothing is known."""
+    platform.breaks["tasks"] = Unavailable("away")
+    page = make_page(platform)
+    assert "nothing is known of what they cost" in text_of(page.widget)
+    press(page.widget, "refresh")
+    assert "nothing is known of what they cost" not in text_of(page.widget)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_markup_in_names_stays_text(make_page: MakePage, language: Any) -> None:
+    """In every tab, tooltip and table."""
+    bad = "<img src=x onerror=alert(1)>"
+    records = (
+        make_task("b", parent_id="a", name=bad, project=bad, template=bad, extra={"method": "copied"}),
+        make_task("a", name=bad, project=bad, template=bad, retried_by=("b",)),
+    )
+    page = make_page(MemoryPlatform.of(*records))
+    page.state.session.speak(language)
+    for index in range(3):
+        open_tab(page, index)
+        tags = {node[0] for fragment in fragments(page.widget) for node in walk(fragment.nodes)}
+        assert not [tag for tag in tags if "<" in tag]
+    press(page.widget, "choose", f"project {bad}")
+    assert page.state.table.filters.project == bad

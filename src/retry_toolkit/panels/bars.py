@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import ipywidgets
 
-from retry_toolkit.charts import Bar, Measure, chart_by_name, chart_over_days
+from retry_toolkit.charts import Bar, Frame, Measure, Over, close_bars, draw_bars, plan_bars, redraw_bars
 from retry_toolkit.frames.filters import Filters
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.panels.state.table import TableState
@@ -39,7 +39,7 @@ class Chart:
     parts: tuple[str, str]
     caption: str
     measure: Measure
-    over: Literal["names", "days"] = "names"
+    over: Over = "names"
 
 
 class BarsView:
@@ -49,8 +49,8 @@ class BarsView:
         self._session = session
         self._choose = session.guard(on_choose)
         self._chart: Chart | None = None
-        self._drawn: tuple[Chart, Texts] | None = None
-        self._table, self._tip = Fragment(), Fragment()
+        self._frame: Frame | None = None
+        self._table, self._tip, self._nothing = Fragment(), Fragment(), Fragment()
         self._tip.add_class("fd-tip")
         self._table.on_action(session.guard(self._act))
         self._legend = Fragment()
@@ -63,7 +63,7 @@ class BarsView:
         self.widget.add_class("fd-bars-view")
 
     def show(self, texts: Texts, chart: Chart | None) -> None:
-        """Draw this; nothing for None. A figure is only made anew where something that it shows has changed."""
+        """Draw this; nothing for None. Where only amounts have changed, the bars of the figure that is there change."""
         self.widget.layout.display = None if chart else "none"
         if chart is None:
             self._table.show(language=texts.language)
@@ -75,23 +75,31 @@ class BarsView:
             for place, word in zip(LEGEND, chart.parts, strict=True)
         ]
         self._legend.show(el("p", *swatches, cls="fd-row"), language=texts.language)
-        if self._drawn != (chart, texts):
-            self._drawn = (chart, texts)
-            self._plot.children = tuple(self._figure(texts, chart))
+        self._plot_bars(texts, chart)
 
-    def _figure(self, texts: Texts, chart: Chart) -> list[Any]:
-        if not any(part for row in chart.rows for part in row.parts):
+    def _plot_bars(self, texts: Texts, chart: Chart) -> None:
+        drawable = any(part for row in chart.rows for part in row.parts)
+        bars = [Bar(row.name, row.parts) for row in chart.rows]
+        plan = plan_bars(texts, bars, chart.measure, chart.over) if drawable else None
+        if plan is not None and plan.frame == self._frame:
+            redraw_bars(self._plot.children[0], plan)
+            return
+        before, self._frame = (self._plot.children if self._frame else ()), plan.frame if plan else None
+        if plan is not None:
+            self._plot.children = (self._listening(draw_bars(plan)),)
+        else:
             # Of nothing, and of what is unknown, there is no bar to draw.
-            nothing = Fragment()
-            nothing.show(el("p", texts("chart.nothing"), cls="fd-muted fd-plot-empty"), language=texts.language)
-            return [nothing]
-        draw = chart_by_name if chart.over == "names" else chart_over_days
-        figure = draw(texts, [Bar(row.name, row.parts) for row in chart.rows], chart.measure)
+            self._nothing.show(el("p", texts("chart.nothing"), cls="fd-muted fd-plot-empty"), language=texts.language)
+            self._plot.children = (self._nothing,)
+        for figure in before:
+            close_bars(figure)
+
+    def _listening(self, figure: Any) -> Any:
         (marks,) = figure.marks
         marks.tooltip = self._tip
         marks.on_hover(self._session.guard(self._hovered))
         marks.on_element_click(self._session.guard(self._clicked))
-        return [figure]
+        return figure
 
     def _act(self, action: str, value: str | None) -> None:
         if action == "choose" and value is not None:

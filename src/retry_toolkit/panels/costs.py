@@ -44,7 +44,7 @@ class CostsView:
         self._tabs.observe(self._session.guard(lambda _change: self._open()), names="selected_index")
         self.widget: Any = ipywidgets.VBox([self._head, self._tabs])
         self.widget.add_class("fd-card").add_class("fd-costs")
-        redraw(self._draw, speaks(self._session))
+        redraw(self._draw, speaks(self._session), (desk.catalog, ["catalog", "problem"]))
         self._open()
 
     def _open(self) -> None:
@@ -62,4 +62,8 @@ class CostsView:
     def _draw(self) -> None:
         texts = self._session.texts
         self._tabs.titles = tuple(texts(f"costs.{name}") for name in TABS)
-        self._head.show(el("div", el("h2", texts("costs.title")), cls="fd-card-head"), language=texts.language)
+        unread = self._desk.catalog.catalog is None and self._desk.catalog.problem is not None
+        self._tabs.layout.display = "none" if unread else None
+        title = el("div", el("h2", texts("costs.title")), cls="fd-card-head")
+        note = [el("p", texts("costs.unread"), cls="fd-muted fd-costs-note")] if unread else []
+        self._head.show(title, *note, language=texts.language)

@@ -14,6 +14,7 @@ from retry_toolkit.panels.bars import BarsView, Chart, Row, show_only
 from retry_toolkit.panels.days import spans_of
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.disk import DiskCost, Expiry, forecast
+from retry_toolkit.panels.state.problems import Problem
 from retry_toolkit.panels.view import problem_nodes, redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el, segments, waiting
@@ -81,21 +82,20 @@ class DiskView:
     def _build_head(self, texts: Texts, cost: DiskCost | None) -> list[Child]:
         if not self._disk.supported:
             return [el("p", texts("disk.unsupported"), cls="fd-muted")]
-        if self._disk.problem is not None:
-            retry = button(texts("action.try_again"), action="reload", cls="fd-button")
-            return [
-                el("div", problem_nodes(texts, self._disk.problem), retry, cls="fd-notice-card fd-error", role="alert")
-            ]
+        problem = self._disk.problem
+        # What was read last stays, below what is wrong.
+        wrong = problem_card(texts, problem) if problem else None
         if cost is None:
-            return [waiting(texts("disk.loading"), lines=5)]
+            return [wrong or waiting(texts("disk.loading"), lines=5)]
         facts = el("dl", *self._facts(texts, cost), cls="fd-cost-facts")
         if cost.by_root.empty:
-            return [el("p", texts("disk.empty")), facts]
+            return [wrong, el("p", texts("disk.empty")), facts]
         lost = cost.unknown == int(cost.by_root["retries"].sum())
         total = texts("disk.total", size=texts.size(None if lost else cost.total), n=len(cost.by_root))
         unknown = f" {texts('disk.unknown', n=cost.unknown)}" if cost.unknown else None
         left = el("p", texts("disk.left_out", n=cost.left_out), cls="fd-warning") if cost.left_out else None
         return [
+            wrong,
             el("p", el("strong", total), unknown),
             el("p", texts("disk.formula"), cls="fd-muted"),
             left,
@@ -179,6 +179,12 @@ def _row(texts: Texts, key: str, name: str, values: Mapping[Any, Any], *, title:
         parts=(copied, saved),
         cells=(texts.count(retries), texts.size(copied), texts.size(saved), texts.count(unknown)),
     )
+
+
+def problem_card(texts: Texts, problem: Problem) -> Node:
+    """What went wrong, and a way to try again."""
+    retry = button(texts("action.try_again"), action="reload", cls="fd-button")
+    return el("div", el("div", problem_nodes(texts, problem), retry), cls="fd-notice-card fd-error", role="alert")
 
 
 def names_head(texts: Texts, key: str) -> str:

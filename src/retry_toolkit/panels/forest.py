@@ -73,7 +73,8 @@ class ForestView:
         if forest is None:
             return [waiting(texts("forest.loading"), lines=5)]
         if not sum(forest.outcomes.values()) and not self._forest.only_matching:
-            return [el("p", texts("disk.empty"), cls="fd-muted")]
+            able = self._session.platform.capabilities.whole_retry != "none"
+            return [el("p", texts("disk.empty" if able else "forest.unsupported"), cls="fd-muted")]
         tools = el(
             "div",
             el(

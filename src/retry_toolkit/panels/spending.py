@@ -11,12 +11,12 @@ import pandas as pd
 
 from retry_toolkit.panels.bars import BarsView, Chart, Row, show_only
 from retry_toolkit.panels.days import spans_of
-from retry_toolkit.panels.disk import SHOWN, names_head, shown_node
+from retry_toolkit.panels.disk import SHOWN, names_head, problem_card, shown_node
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.spending import KEYS, MEASURES, Account, Key, Measure
-from retry_toolkit.panels.view import problem_nodes, redraw, speaks
+from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
-from retry_toolkit.panels.widgets.markup import Child, Node, button, el, segments, waiting
+from retry_toolkit.panels.widgets.markup import Child, Node, el, segments, waiting
 from retry_toolkit.text import Texts
 
 _OUTCOMES: Final = ("recovered", "failed", "open", "cancelled")
@@ -65,17 +65,14 @@ class SpendingView:
         self._note.show(language=texts.language)
 
     def _build_head(self, texts: Texts, account: Account | None) -> list[Child]:
-        if self._spending.problem is not None:
-            retry = button(texts("action.try_again"), action="reload", cls="fd-button")
-            words = problem_nodes(texts, self._spending.problem)
-            return [el("div", words, retry, cls="fd-notice-card fd-error", role="alert")]
+        wrong = problem_card(texts, self._spending.problem) if self._spending.problem else None
         if account is None:
-            return [waiting(texts("spending.loading"), lines=5)]
+            return [wrong or waiting(texts("spending.loading"), lines=5)]
         lacking = [texts(f"spending.lacks_{name}") for name in MEASURES if name not in account.known]
         if len(lacking) == len(MEASURES):
-            return [el("p", texts("spending.empty"), cls="fd-muted")]
+            return [wrong, el("p", texts("spending.empty"), cls="fd-muted")]
         lacks = el("p", texts("spending.lacks", what=texts.join(lacking)), cls="fd-muted") if lacking else None
-        return [lacks, outcome_table(texts, account), el("p", texts("spending.note"), cls="fd-muted")]
+        return [wrong, lacks, outcome_table(texts, account), el("p", texts("spending.note"), cls="fd-muted")]
 
     def _build_tools(self, texts: Texts, account: Account) -> Node:
         measures: dict[str, str] = {name: texts(f"spending.{name}") for name in account.known}
