@@ -71,15 +71,17 @@ def test_unknown_bytes_are_not_nothing() -> None:
 
 
 def test_orphans_and_circles_are_marked_and_drawn_once() -> None:
-    """A task whose original is gone is a root; a circle is cut at its oldest task."""
+    """A task whose original is gone is a root; a circle is cut at its oldest task, and stands where its time puts it."""
     records = [
         task("orphan", hours=9, parent_id="gone"),
         task("a", hours=1, parent_id="b"),
         task("b", hours=2, parent_id="a"),
         task("self", hours=0, parent_id="self"),
+        task("q", hours=-4, parent_id="p"),
+        task("p", hours=-5),
     ]
     rows = {row.task_id: row for row in forest_of(records).rows}
-    assert list(rows) == ["orphan", "a", "b", "self"]
+    assert list(rows) == ["orphan", "a", "b", "self", "p", "q"]
     assert (rows["orphan"].orphan, rows["orphan"].level) == (True, 0)
     assert [(rows[name].cycle, rows[name].level) for name in ("a", "b", "self")] == [(True, 0), (True, 1), (True, 0)]
 
