@@ -71,7 +71,7 @@ def test_unknown_bytes_are_not_nothing() -> None:
 
 
 def test_orphans_and_circles_are_marked_and_drawn_once() -> None:
-    """A task whose original is gone is a root; a circle is cut at its oldest task, and stands where its time puts it."""
+    """A task whose original is gone is a root; a circle is cut at its oldest task and keeps its place."""
     records = [
         task("orphan", hours=9, parent_id="gone"),
         task("a", hours=1, parent_id="b"),

@@ -194,7 +194,7 @@ def test_spending_is_told_without_money(dashboard: str, lineages: dict[str, str]
     desk = Desk(page).wait()
     page.get_by_role("tab", name="Tokens and money").click()
     card = costs(page)
-    expect(card.get_by_text("Of no task here is it known: money.")).to_be_visible()
+    expect(card.get_by_text("Not known of any task here: money.")).to_be_visible()
     expect(card.get_by_role("button", name="Money")).to_have_count(0)
     expect(card.get_by_role("row", name=re.compile("^Failed – in vain"))).to_be_visible()
     expect(card.get_by_role("row", name=re.compile("^of this until the first success"))).to_be_visible()
