@@ -327,10 +327,10 @@ def test_a_desk_leaves_parts_out(platform: MemoryPlatform, archive: Archive) -> 
         background=AtOnce(),
         archive=archive,
         timing=QUICK,
-        without=("disk", "groups", "header"),
+        without=("costs", "groups", "header"),
     )
     told = text_of(desk.widget)
-    assert "Disk cost of retries" not in told
+    assert "What does it cost?" not in told
     assert "What is wrong" not in told
     assert shown_ids(desk.state.table) == {"a", "b", "d"}
     desk.close()
