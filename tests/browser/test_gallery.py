@@ -38,6 +38,7 @@ def wait(page: Page) -> None:
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=2 * FIRST_ROWS_MS)
 
 
+@pytest.mark.timeout(600)  # axe-core over some fifty panels, four times as long on a busy machine
 @pytest.mark.parametrize(("locale", "widths"), [("en-US", (1280, 1680)), ("zh-CN", (800, 1280))])
 def test_every_state_is_drawn_and_accessible(
     gallery: str, profiles: Profiles, locale: str, widths: tuple[int, int]
