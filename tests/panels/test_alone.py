@@ -285,7 +285,8 @@ def test_disk_of_a_frame(make: Make, platform: MemoryPlatform, tasks: pd.DataFra
     panel = make(DiskCostPanel, disk, tasks)
     assert panel.frame["extra_bytes"].tolist() == [1_200_000]
     assert panel.state.disk.cost.total == 1_200_000
-    assert "Sales report d" in text_of(panel.widget)
+    assert "1.2 MB" in text_of(panel.widget)
+    assert panel.state.catalog.catalog.rows(["d"])["name"].tolist() == ["Sales report d"]
 
 
 BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
