@@ -93,6 +93,8 @@ def test_triage_on_a_platform_shows_selects_and_filters(make: Make, platform: Me
     assert panel.state.table.selected == {"a", "d"}
     panel.state.table.clear()
     assert panel.selected == ()
+    panel.selected = ("no such task",)
+    assert panel.selected == ()
     assert "memory · 127.0.0.1:8642" in text_of(panel.widget)
 
 
