@@ -163,7 +163,7 @@ def _open(browser: Browser, url: str, kind: Kind) -> Weight:
     page = context.new_page()
     answers: list[Response] = []
     sent: list[int] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - it marks what it is given
     page.on("websocket", lambda socket: _count(socket, sent))
     began = time.monotonic()
     page.goto(url, wait_until="commit", timeout=_PATIENCE_MS)

@@ -13,7 +13,7 @@ from traitlets import Bool, HasTraits, Instance, Int
 
 from retry_toolkit.errors import LoadStopped
 from retry_toolkit.frames.reading import TaskReading
-from retry_toolkit.panels.state.catalog_frames import Catalog, make_catalog, replace_rows, same_values
+from retry_toolkit.panels.state.catalog_frames import Catalog, Catalogued, make_catalog, replace_rows, same_values
 from retry_toolkit.panels.state.problems import Problem, explain
 from retry_toolkit.panels.state.refreshing import refresh_catalog
 from retry_toolkit.panels.state.session import Session
@@ -112,14 +112,16 @@ class CatalogState(HasTraits):
 
     def _fetch(self, base: Catalog | None, *, quietly: bool) -> _Loaded:
         started = datetime.now(UTC)
-        how = Reading(stop=self._stop)
+        platform, how = self._session.platform, Reading(stop=self._stop)
+        if isinstance(platform, Catalogued):
+            return _Loaded(platform.catalog(started), started, whole=True)
         if base is not None:
             # What is learned of each load is dear: what comes in quietly is no load of its own.
             at = base.loaded_at if quietly else started
-            found = refresh_catalog(self._session.platform, base, loaded_at=at, how=how, told=self._tell)
+            found = refresh_catalog(platform, base, loaded_at=at, how=how, told=self._tell)
             if found is not None:
                 return _Loaded(found, started, whole=False)
-        reading = TaskReading(self._session.platform, stages=True, how=how)
+        reading = TaskReading(platform, stages=True, how=how)
         batches = []
         for batch in reading.tables():
             batches.append(batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,14 @@ class Catalog:
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self.places
+
+
+@runtime_checkable
+class Catalogued(Protocol):
+    """A platform that has its catalog already: frames of a user."""
+
+    def catalog(self, loaded_at: datetime) -> Catalog:
+        """The catalog."""
 
 
 def make_catalog(batches: Sequence[Tables], *, loaded_at: datetime, rejected: int = 0) -> Catalog:

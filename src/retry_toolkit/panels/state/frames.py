@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
 
 from retry_toolkit.frames.schema import DISK, LINEAGE, STAGES, TASKS, Columns
+from retry_toolkit.panels.state.catalog_frames import Catalog
+from retry_toolkit.panels.state.frame_catalog import catalog_of
 from retry_toolkit.panels.state.still import StillPlatform
 from retry_toolkit.platforms.base import (
     STATUSES,
@@ -54,6 +56,51 @@ class FramePlatform(StillPlatform):
     """The tasks of a frame; nothing of them can be retried, because there is nobody to ask."""
 
 
+class TasksPlatform(FramePlatform):
+    """Whole frames of tasks and stages: they are shown as they are, and a record is made of a task that is opened."""
+
+    def __init__(self, tasks: pd.DataFrame, stages: pd.DataFrame | None) -> None:
+        records = _Records(tasks, stages)
+        super().__init__(records, name=f"DataFrame · {len(records):,}")
+        self._frames = tasks, stages
+
+    def catalog(self, loaded_at: datetime) -> Catalog:
+        """The frames as those of a page.
+
+        Raises:
+            ValueError: A column holds something else than its name says.
+        """
+        return catalog_of(*self._frames, loaded_at=loaded_at)
+
+
+class _Records(Mapping[str, TaskRecord]):
+    """Tasks of a frame by their ids; each record is made when it is asked for."""
+
+    def __init__(self, tasks: pd.DataFrame, stages: pd.DataFrame | None) -> None:
+        self._tasks = tasks
+        self._stages = stages
+        self._places = {str(task_id): place for place, task_id in enumerate(tasks["task_id"])}
+
+    def __getitem__(self, task_id: str) -> TaskRecord:
+        place = self._places[task_id]
+        row = next(_rows(self._tasks.iloc[place : place + 1], TASKS))
+        if self._stages is None:
+            return _record(row, {})
+        return _record(row, _stages_of(self._stages[self._stages["task_id"].astype("str") == task_id]))
+
+    def values(self) -> ValuesView[TaskRecord]:
+        """All of them, for less than one by one."""
+        own = {} if self._stages is None else _stages_of(self._stages)
+        records = (_record(row, own) for row in _rows(self._tasks, TASKS))
+        return {record.task_id: record for record in records}.values()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 def check_columns(frame: object, needed: Iterable[str], what: str) -> pd.DataFrame:
     """The frame, if it has these columns.
 
@@ -80,9 +127,9 @@ def of_tasks(tasks: pd.DataFrame, stages: pd.DataFrame | None = None) -> FramePl
         TypeError, ValueError: These are no such frames.
     """
     check_columns(tasks, ("task_id", "status"), "The frame of tasks")
-    own = _stages_of(stages) if stages is not None else {}
-    records = [_record(row, own) for row in _rows(tasks, TASKS)]
-    return FramePlatform(records, name=f"DataFrame · {len(records):,}")
+    if stages is not None:
+        check_columns(stages, ("task_id", "stage", "status"), "The frame of stages")
+    return TasksPlatform(tasks, stages)
 
 
 def of_lineage(lineage: pd.DataFrame) -> FramePlatform:
@@ -169,10 +216,9 @@ def _failed_stage(task_id: str, row: Mapping[str, Any]) -> tuple[StageRecord, ..
 
 
 def _stages_of(stages: pd.DataFrame) -> dict[str, tuple[StageRecord, ...]]:
-    check_columns(stages, ("task_id", "stage", "status"), "The frame of stages")
     found: dict[str, list[StageRecord]] = {}
     for row in _rows(stages, STAGES):
-        mine = found.setdefault(row["task_id"], [])
+        mine = found.setdefault(str(row["task_id"]), [])
         mine.append(_stage(row, len(mine)))
     return {task_id: tuple(mine) for task_id, mine in found.items()}
 

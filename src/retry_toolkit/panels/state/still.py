@@ -27,7 +27,7 @@ class StillPlatform:
     """Keeps the protocol of a platform over records in memory.
 
     Args:
-        tasks: Newest first.
+        tasks: Newest first, or by their ids.
         files: Their input files, where they are known.
         name: What users read.
         capabilities: What is told; writes are refused whatever it says.
@@ -38,7 +38,7 @@ class StillPlatform:
 
     def __init__(
         self,
-        tasks: Iterable[TaskRecord],
+        tasks: Iterable[TaskRecord] | Mapping[str, TaskRecord],
         *,
         files: Mapping[str, TaskFiles] | None = None,
         name: str,
@@ -46,7 +46,7 @@ class StillPlatform:
     ) -> None:
         self.name = name
         self.capabilities = capabilities
-        self._tasks = {task.task_id: task for task in tasks}
+        self._tasks = tasks if isinstance(tasks, Mapping) else {task.task_id: task for task in tasks}
         self._files = files or {}
 
     def __repr__(self) -> str:
