@@ -10,7 +10,7 @@ import pandas as pd
 
 from retry_toolkit.frames.schema import DISK, LINEAGE, STAGES, TASKS, Columns
 from retry_toolkit.panels.state.catalog_frames import Catalog
-from retry_toolkit.panels.state.frame_catalog import catalog_of
+from retry_toolkit.panels.state.given import catalog_of
 from retry_toolkit.panels.state.still import StillPlatform
 from retry_toolkit.platforms.base import (
     STATUSES,
