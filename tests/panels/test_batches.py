@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from retry_toolkit.errors import (
@@ -14,7 +17,7 @@ from retry_toolkit.errors import (
     Unavailable,
     UnclearOutcome,
 )
-from retry_toolkit.panels.batches import card_node, listed_items
+from retry_toolkit.panels.batches import away_node, card_node, listed_items
 from retry_toolkit.panels.state.batches import Card
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.proposals import Kind
@@ -308,6 +311,52 @@ def test_a_batch_is_held_and_goes_on(make_desk: MakeDesk, platform: MemoryPlatfo
     desk.batches.go_on(newest(desk).batch_id)
     rest(desk)
     assert newest(desk).buckets["SUCCEEDED"] == 3
+
+
+def test_a_running_batch_stays_away_until_it_ends(make_desk: MakeDesk, platform: MemoryPlatform) -> None:
+    """Each change of it would bring it back; one line tells that it runs, and shows it again."""
+    desk = make_desk(platform)
+    desk.table.select_matching()
+    desk.retry.propose_batch()
+    platform.advances_when_read = False
+    assert desk.retry.proposal is not None
+    desk.retry.confirm(desk.retry.proposal.key)
+    wait_until(lambda: newest(desk).buckets["ACCEPTED"] == 3, "the answers")
+    batch_id = newest(desk).batch_id
+    desk.batches.dismiss(batch_id)
+    platform.records["a"] = replace(platform.records["a"], status="succeeded")
+    wait_until(lambda: desk.batches.away[0].buckets["SUCCEEDED"] == 1, "a change out of sight")
+    assert desk.batches.cards == ()
+    assert words_of(away_node(Texts("en"), desk.batches.away)) == "1 batch runs in the background. Show"
+    desk.session.post(lambda: None)
+    desk.batches.bring_back()
+    assert (newest(desk).batch_id, desk.batches.away) == (batch_id, ())
+    desk.batches.dismiss(batch_id)
+    platform.advances_when_read = True
+    rest(desk)
+    assert (newest(desk).condition, newest(desk).buckets["SUCCEEDED"], desk.batches.away) == ("ended", 3, ())
+    assert desk.aftermath.fates == {"recovered": ("a", "b", "c")}
+    desk.batches.dismiss(batch_id)
+    assert desk.batches.all_cards == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "is_news"),
+    [
+        ({}, False),
+        ({"buckets": {"UNKNOWN": 2}}, True),
+        ({"error": Unavailable("away")}, True),
+        ({"condition": "paused"}, True),
+        ({"condition": "interrupted"}, True),
+    ],
+    ids=str,
+)
+def test_what_brings_a_batch_back(desk: DeskState, change: dict[str, Any], is_news: bool) -> None:
+    """What needs somebody, unless that was so when it was sent away."""
+    act(desk, "stage")
+    confirm(desk)
+    old = replace(newest(desk), condition="running", buckets={"UNKNOWN": 1})
+    assert replace(old, **change).is_news_after(old) == is_news
 
 
 def test_what_needs_a_look_is_listed_first(make_desk: MakeDesk, platform: MemoryPlatform) -> None:

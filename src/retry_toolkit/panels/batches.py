@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from retry_toolkit.panels.state.batches import BatchesState, Card
@@ -66,10 +66,21 @@ def card_node(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bo
     )
 
 
+def away_node(texts: Texts, cards: Sequence[Card]) -> Child:
+    """How many batches run out of sight, and the way back to them; nothing where none does."""
+    if not cards:
+        return None
+    words = el("span", texts("batch.away", n=len(cards), count=texts.count(len(cards))), cls="fd-muted", role="status")
+    return el("p", words, button(texts("batch.bring_back"), action="batch_back"), cls="fd-row fd-away")
+
+
 def act_on(batches: BatchesState, action: str, value: str | None) -> None:
     """Do what a button of a card says; its value is the batch's id, and behind a space what it is about."""
     if action == "batch_typed":
         batches.typed = value or ""
+        return
+    if action == "batch_back":
+        batches.bring_back()
         return
     batch_id, _, about = (value or "").partition(" ")
     match action:

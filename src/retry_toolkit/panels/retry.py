@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, card_node, listed_items, never_sent
+from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, away_node, card_node, listed_items, never_sent
 from retry_toolkit.panels.confirmations import ANSWERS, answer, confirmation_node
 from retry_toolkit.panels.state.batches import Card
 from retry_toolkit.panels.state.desk import DeskState
@@ -31,7 +31,7 @@ class RetryBarView:
             (self._session, ["can_act"]),
             (self._table, ["window"]),
             (self._retry, ["proposal", "preparing", "starting"]),
-            (desk.batches, ["cards"]),
+            (desk.batches, ["cards", "away"]),
             (desk.report, ["task_id"]),
         )
 
@@ -61,6 +61,7 @@ class RetryBarView:
         if proposal is not None and proposal.kind == "batch":
             parts.append(confirmation_node(texts, proposal, self._desk.groups.past or {}))
         parts.extend(self._build_card(texts, card) for card in self._cards())
+        parts.append(away_node(texts, [card for card in self._desk.batches.away if card.kind == "batch"]))
         self._fragment.show(el("div", *parts), language=texts.language)
 
     def _cards(self) -> list[Card]:
@@ -141,7 +142,7 @@ class TaskActionsView:
             (self._session, ["can_act"]),
             (self._report, ["task", "stage_id"]),
             (self._retry, ["proposal", "preparing", "starting"]),
-            (desk.batches, ["cards"]),
+            (desk.batches, ["cards", "away"]),
         )
 
     def _act(self, action: str, value: str | None) -> None:
@@ -167,6 +168,9 @@ class TaskActionsView:
         card = self._desk.batches.of_task(self._report.task_id)
         if card is not None and card.kind != "batch":
             parts.append(card_node(texts, card, names_of(self._desk, card), can_act=self._session.can_act))
+        else:
+            away = [card for card in self._desk.batches.away if self._report.task_id in card.task_ids]
+            parts.append(away_node(texts, [card for card in away if card.kind != "batch"]))
         self._fragment.show(el("div", *parts, cls="fd-actions"), language=texts.language)
 
     def _build_buttons(self, texts: Texts) -> Node:

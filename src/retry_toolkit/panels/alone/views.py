@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from retry_toolkit.panels.batches import act_on, card_node
+from retry_toolkit.panels.batches import act_on, away_node, card_node
 from retry_toolkit.panels.confirmations import answer, confirmation_node
 from retry_toolkit.panels.retry import again
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
-from retry_toolkit.panels.widgets.markup import Node, button, el
+from retry_toolkit.panels.widgets.markup import Child, Node, button, el
 from retry_toolkit.text import Texts
 
 
@@ -36,7 +36,7 @@ class QuestionView:
             speaks(self._session),
             (self._session, ["can_act"]),
             (self._retry, ["proposal", "preparing", "starting"]),
-            (desk.batches, ["cards"]),
+            (desk.batches, ["cards", "away"]),
         )
 
     def _act(self, action: str, value: str | None) -> None:
@@ -58,7 +58,7 @@ class QuestionView:
         elif self._retry.starting or self._retry.preparing:
             told = texts("retry.starting" if self._retry.starting else "retry.planning")
             card = el("p", told, cls="fd-muted fd-alone-note", role="status")
-        elif self._ask_again is not None and not self._desk.batches.cards:
+        elif self._ask_again is not None and not self._desk.batches.all_cards:
             words = el("span", texts("alone.dismissed"), cls="fd-muted")
             card = el("p", words, button(texts("alone.ask_again"), action="again"), cls="fd-row fd-alone-note")
         else:
@@ -81,7 +81,7 @@ class BatchesView:
         self._fragment = Fragment()
         self._fragment.on_action(self._session.guard(self._act))
         self.widget: Any = self._fragment
-        redraw(self._draw, speaks(self._session), (self._session, ["can_act"]), (desk.batches, ["cards"]))
+        redraw(self._draw, speaks(self._session), (self._session, ["can_act"]), (desk.batches, ["cards", "away"]))
 
     def _act(self, action: str, value: str | None) -> None:
         if action == "open" and value is not None:
@@ -93,8 +93,9 @@ class BatchesView:
 
     def _draw(self) -> None:
         texts, can_act = self._session.texts, self._session.can_act
-        cards = [
+        cards: list[Child] = [
             el("div", card_node(texts, card, self._names, can_act=can_act, can_take=False), cls="fd-card")
             for card in self._desk.batches.cards
         ]
+        cards.append(away_node(texts, self._desk.batches.away))
         self._fragment.show(el("div", *cards, cls="fd-alone-cards"), language=texts.language)

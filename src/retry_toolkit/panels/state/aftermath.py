@@ -108,13 +108,13 @@ class AftermathState(HasTraits):
         self._causes = Causes()
         self._cards: dict[str, Card] = {}
         self._spell: frozenset[str] = frozenset()
-        batches.observe(lambda _: self._look(), names="cards")
+        batches.observe(lambda _: self._look(), names=["cards", "away"])
         presence.observe(lambda _: self._seen(), names="visible")
 
     def _look(self) -> None:
         new = [
             card
-            for card in self._batches.cards
+            for card in self._batches.all_cards
             if card.batch_id in self._batches.begun_here and self._cards.get(card.batch_id) is not card
         ]
         if not new:

@@ -65,9 +65,16 @@ class Card:
         """Items that something is still to be done for."""
         return sum(self.buckets[state] for state in OPEN)
 
+    def is_news_after(self, old: Card) -> bool:
+        """Whether who has sent away `old` wants to see this one: it no longer runs by itself, or needs a new look."""
+        failed = self.error is not None and old.error is None
+        return self.condition != "running" or self.buckets["UNKNOWN"] > old.buckets["UNKNOWN"] or failed
+
 
 class BatchesState(HasTraits):
     """`cards`, newest first; every action on one, in threads; `typed` is what is typed to send an item again.
+
+    `away` are the cards of running batches that were taken off the page: each comes back when there is news.
 
     Args:
         session: Who acts, and where results come back.
@@ -76,6 +83,7 @@ class BatchesState(HasTraits):
     """
 
     cards = Tuple()
+    away = Tuple()
     typed = Unicode()
 
     def __init__(self, session: Session, archive: Archive, timing: Timing = TIMING) -> None:
@@ -95,6 +103,11 @@ class BatchesState(HasTraits):
         self.on_records: Callable[[Iterable[TaskRecord]], None] = _ignore
         self.on_new_task: Callable[[str], None] = _ignore
         self.on_end: Callable[[Card], None] = _ignore
+
+    @property
+    def all_cards(self) -> tuple[Card, ...]:
+        """Those on the page, then those that are away."""
+        return (*self.cards, *self.away)
 
     @property
     def begun_here(self) -> frozenset[str]:
@@ -194,8 +207,16 @@ class BatchesState(HasTraits):
             self._change(batch_id, shown=None if card.shown == state else state)
 
     def dismiss(self, batch_id: str) -> None:
-        """Take a batch off the page; a running one goes on, an unfinished one is offered again later."""
-        self.cards = tuple(card for card in self.cards if card.batch_id != batch_id)
+        """Take a batch off the page; a running one goes on and is away, an unfinished one is offered again later."""
+        card = next((card for card in self.cards if card.batch_id == batch_id), None)
+        if card is not None and card.condition == "running":
+            self.away = (card, *self.away)
+        self.cards = tuple(other for other in self.cards if other is not card)
+
+    def bring_back(self) -> None:
+        """Show the batches again that are away."""
+        self.cards = (*self.away, *self.cards)
+        self.away = ()
 
     def release(self, platform: Platform) -> None:
         """Stop what runs over a connection, without cancelling it, then close the connection."""
@@ -336,12 +357,22 @@ class BatchesState(HasTraits):
         old, self._batches[batch.id] = self._card(batch.id), batch
         card = self._make_card(batch, old)
         self.on_records(records)
-        self.cards = tuple(card if other is old else other for other in self.cards) if old else (card, *self.cards)
+        self._put(card, old)
         self._tell_new_tasks(card)
         if any(item.reason == reasons.say("forbidden") for item in card.items if item.state == "REJECTED"):
             self._session.asked_for_token = True
         if card.condition == "ended" and old is not None and old.condition in {"running", "paused"}:
             self.on_end(card)
+
+    def _put(self, card: Card, old: Card | None) -> None:
+        """In the place of what it was; in front where it is new on the page."""
+        if old in self.cards:
+            self.cards = tuple(card if other is old else other for other in self.cards)
+        elif old is not None and not card.is_news_after(old):
+            self.away = tuple(card if other is old else other for other in self.away)
+        else:
+            self.cards = (card, *self.cards)
+            self.away = tuple(other for other in self.away if other is not old)
 
     def _make_card(self, batch: RetryBatch, old: Card | None) -> Card:
         buckets = batch.buckets
@@ -377,13 +408,12 @@ class BatchesState(HasTraits):
                     self._session.start(read, lambda files: self._change(card.batch_id, files=files))
 
     def _card(self, batch_id: str) -> Card | None:
-        return next((card for card in self.cards if card.batch_id == batch_id), None)
+        return next((card for card in self.all_cards if card.batch_id == batch_id), None)
 
     def _change(self, batch_id: str, **fields: object) -> None:
         old = self._card(batch_id)
         if old is not None:
-            new = replace(old, **fields)  # type: ignore[arg-type]  # callers name fields of a card
-            self.cards = tuple(new if card is old else card for card in self.cards)
+            self._put(replace(old, **fields), old)  # type: ignore[arg-type]  # callers name fields of a card
 
 
 def _kind_of(batch: RetryBatch) -> Kind:
