@@ -106,7 +106,8 @@ def _head(texts: Texts, width: int) -> str:
 def _row(texts: Texts, rows: Sequence[ForestRow], number: int, width: int, *, folds: bool) -> str:
     row = rows[number]
     x = _x(row.level)
-    shape = OUTCOME_SHAPES.get(row.status, "unknown") if row.stands_for == "lineage" else row.status
+    outcome = _outcome(row)
+    shape = row.status if outcome is None else OUTCOME_SHAPES.get(outcome, "unknown")
     shape = shape if shape in SHAPES else "unknown"
     links = f'data-level="{row.level}"' + ("" if row.parent is None else f' data-from="{row.parent}"')
     fold = {"lineage": ' data-fold="closed"', "opened": ' data-fold="opened"', "task": ' data-fold="here"'}
@@ -121,6 +122,11 @@ def _row(texts: Texts, rows: Sequence[ForestRow], number: int, width: int, *, fo
         f'<g transform="translate({x} 14)">{SHAPES[shape]}</g>'
         f'<text y="18" x="{x + 16}">{_name(texts, row, width - x)}{"".join(_cells(texts, row, width))}</text></g>'
     )
+
+
+def _outcome(row: ForestRow) -> str | None:
+    """The outcome of a lineage, where the row tells that."""
+    return row.status if row.stands_for == "lineage" else row.outcome
 
 
 def _x(level: int) -> int:
@@ -159,10 +165,10 @@ def _width(words: str) -> float:
 
 
 def _cells(texts: Texts, row: ForestRow, width: int) -> Iterator[str]:
-    lineage = row.stands_for == "lineage"
+    lineage, outcome = row.stands_for == "lineage", _outcome(row)
     attempt = texts("lineage.retry_number", n=row.attempt) if row.attempt else texts("lineage.original")
     count = texts("forest.tasks", n=row.tasks, count=texts.count(row.tasks))
-    yield _cell("status", texts(f"forest.{row.status}") if lineage else texts.word("status", row.status), width)
+    yield _cell("status", texts.word("status", row.status) if outcome is None else texts(f"forest.{outcome}"), width)
     yield _cell("attempt", count if lineage else attempt, width)
     if row.seconds is not None:
         yield _cell("seconds", texts.duration(row.seconds), width)

@@ -38,7 +38,9 @@ def confirm(desk: DeskState) -> None:
 
 def rest(desk: DeskState) -> None:
     """Wait until nothing runs."""
-    wait_until(lambda: all(card.condition not in {"running", "paused"} for card in desk.batches.all_cards), "the batches")
+    wait_until(
+        lambda: all(card.condition not in {"running", "paused"} for card in desk.batches.all_cards), "the batches"
+    )
     # What their last news brings about is over when the turn comes to this.
     desk.session.post(lambda: None)
 

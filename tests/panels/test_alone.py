@@ -22,13 +22,14 @@ from retry_toolkit.panels import (
     TriagePanel,
 )
 from retry_toolkit.panels.state.frames import of_tasks
+from retry_toolkit.panels.widgets.forest import ForestTree
 from retry_toolkit.platforms.base import Platform
 from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.execute import execute, open_batch
 from tests.live import wait_until
 from tests.panels.background import AtOnce
 from tests.panels.memory import MemoryPlatform, make_task, shown_ids
-from tests.panels.test_views import press, text_of
+from tests.panels.test_views import fragments, press, text_of, walk, widgets_of
 from tests.retry.ledger import QUICK
 
 Make = Callable[..., Any]
@@ -269,14 +270,35 @@ def test_a_batch_that_stopped_goes_on_in_hand(make: Make, platform: MemoryPlatfo
 
 @pytest.mark.parametrize("of_lineage", [False, True])
 def test_lineages_of_a_frame(make: Make, tasks: pd.DataFrame, of_lineage: bool) -> None:
-    """From tasks or from a lineage: the largest is open, choosing another shows it."""
+    """From tasks or from a lineage: the same trees and the same outcome, which a lineage knows without any status."""
     panel = make(LineagePanel, rt.build_lineage(tasks) if of_lineage else tasks)
-    assert panel.selected == ("d",)
-    assert panel.state.lineage.tree.nodes["task_id"].tolist() == ["d", "d-again-1"]
+    forest = panel.state.forest.forest
+    assert [row.task_id for row in forest.rows] == ["d", "d-again-1"]
+    assert [row.outcome for row in forest.rows] == ["open" if of_lineage else None, None]
+    assert forest.outcomes["open"] == 1
     assert panel.frame["tree_size"].max() == 2
-    assert "In progress" in text_of(panel.widget)
-    panel.selected = ("a",)
-    assert panel.state.report.task_id == "a"
+    told = text_of(panel.widget)
+    assert "1 lineage with 2 tasks, the newest first." in told
+    assert "Open" in told
+    # There is no table that could choose, and no report that could be read.
+    assert "match the filters" not in told
+    assert "report" not in told
+
+
+def test_a_task_of_a_lineage_is_chosen(make: Make, tasks: pd.DataFrame) -> None:
+    """In the drawing, or as a value; the drawing marks it."""
+    panel = make(LineagePanel, tasks)
+    (tree,) = [widget for widget in widgets_of(panel.widget) if isinstance(widget, ForestTree)]
+    tree._handle_custom_msg({"open": "d"}, [])
+    assert panel.selected == ("d",)
+    panel.selected = ("d-again-1",)
+    assert tree.current == "d-again-1"
+    panel.selected = ()
+    assert tree.current == ""
+
+
+def test_a_frame_without_lineages(make: Make, tasks: pd.DataFrame) -> None:
+    """Says so, and blames no platform."""
     alone = make(LineagePanel, tasks[tasks["task_id"] == "a"])
     assert "No task of this frame was retried as a whole." in text_of(alone.widget)
 
@@ -289,6 +311,33 @@ def test_disk_of_a_frame(make: Make, platform: MemoryPlatform, tasks: pd.DataFra
     assert panel.state.disk.cost.total == 1_200_000
     assert "1.2 MB" in text_of(panel.widget)
     assert panel.state.catalog.catalog.rows(["d"])["name"].tolist() == ["Sales report d"]
+
+
+def test_what_is_chosen_of_disk_is_a_value(make: Make, platform: MemoryPlatform, tasks: pd.DataFrame) -> None:
+    """Without a table nothing leads to one, and nothing is said of a question that nobody can ask."""
+    panel = make(DiskCostPanel, rt.load_disk(platform, progress=False), tasks)
+    press(panel.widget, "key", "root")
+    press(panel.widget, "choose", "d")
+    assert panel.selected == ("d-again-1",)
+    told = text_of(panel.widget)
+    assert "1 task is chosen: panel.selected" in told
+    assert "table" not in told
+    assert "asked about" not in told
+
+
+def test_a_report_alone_leads_to_no_table(make: Make, platform: MemoryPlatform) -> None:
+    """How many have the same cause is told; a button to them needs a table beside it."""
+    report = make(StageReportPanel, platform, "a")
+    assert "other failed task" in text_of(report.widget)
+    assert not [action for action in actions_of(report.widget) if action == "same_cause"]
+    make(TriagePanel, state=report.state)
+    assert [action for action in actions_of(report.widget) if action == "same_cause"]
+
+
+def actions_of(widget: Any) -> list[str]:
+    """What can be pressed there."""
+    nodes = [node for fragment in fragments(widget) for node in walk(fragment.nodes)]
+    return [node[1]["data-action"] for node in nodes if "data-action" in node[1]]
 
 
 BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [

@@ -327,7 +327,9 @@ def test_a_running_batch_stays_away_until_it_ends(make_desk: MakeDesk, platform:
     platform.records["a"] = replace(platform.records["a"], status="succeeded")
     wait_until(lambda: desk.batches.away[0].buckets["SUCCEEDED"] == 1, "a change out of sight")
     assert desk.batches.cards == ()
-    assert words_of(away_node(Texts("en"), desk.batches.away)) == "1 batch runs in the background. Show"
+    line = away_node(Texts("en"), desk.batches.away)
+    assert line is not None
+    assert words_of(line) == "1 batch runs in the background. Show"
     desk.session.post(lambda: None)
     desk.batches.bring_back()
     assert (newest(desk).batch_id, desk.batches.away) == (batch_id, ())

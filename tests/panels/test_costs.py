@@ -18,7 +18,7 @@ from retry_toolkit.frames.build import tasks_frame
 from retry_toolkit.frames.filters import Filters
 from retry_toolkit.panels import FailureDesk
 from retry_toolkit.panels.days import AT_LEAST, AT_MOST, spans_of
-from retry_toolkit.panels.disk import forecast_nodes
+from retry_toolkit.panels.disk import expiry_nodes, forecast_nodes
 from retry_toolkit.panels.spending import amount
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.disk import forecast, measure
@@ -181,6 +181,37 @@ def test_sizes_that_nobody_knows_are_counted_and_not_summed(make_desk: MakeDesk,
     assert cost.by_project["unknown"].sum() == 2
 
 
+def test_a_figure_of_unknown_sizes_is_unknown(make_page: MakePage, platform: MemoryPlatform) -> None:
+    """Not 0 B; how many are unknown is its note."""
+    page = make_page(platform)
+    catalog = page.state.catalog.catalog
+    assert catalog is not None
+    assert page.state.disk.cost is not None
+    assert page.state.disk.cost.known_total == 1_200_000
+    page.state.disk.cost = measure(disk_cost([], catalog.lineage[catalog.lineage["tree_size"] > 1]), catalog)
+    (figure,) = [node for node in nodes_of(page) if node[1].get("data-key") == "disk"]
+    assert words_of(figure) == "Extra disk unknown 2 sizes unknown"
+
+
+def test_days_without_a_retry_lead_nowhere(page: FailureDesk) -> None:
+    """They are told; only what has tasks can be chosen, by line and by bar."""
+    open_tab(page, 1)
+    leads = [node[1]["data-value"] for node in nodes_of(page) if node[1].get("data-action") == "choose"]
+    assert len(leads) == 2
+    before = page.state.table.filters
+    bars_of(page)._handle_custom_msgs(None, {"event": "element_click", "data": {"index": 5}})
+    assert page.state.table.filters == before
+    open_tab(page, 2)
+    press(page.widget, "key", "day")
+    rows = [node for node in nodes_of(page) if node[0] == "tr" and "data-key" in node[1]]
+    assert len({node[1]["data-key"] for node in rows}) == len(rows)
+
+
+def nodes_of(page: FailureDesk) -> list[list[Any]]:
+    """Every element of the page."""
+    return [node for fragment in fragments(page.widget) for node in walk(fragment.nodes)]
+
+
 def test_which_files_go_when_is_read_when_it_is_asked(make_desk: MakeDesk, platform: MemoryPlatform) -> None:
     """Of failed tasks, because a retry needs them; once, and again with every load."""
     desk = make_desk(platform)
@@ -204,9 +235,26 @@ def test_files_that_cannot_be_read_are_told(make_desk: MakeDesk, platform: Memor
     platform.breaks["files"] = Unavailable("away")
     desk.disk.look_ahead()
     assert desk.disk.expiry is None
+    assert desk.disk.expiry_lost
+    assert expiry_nodes(Texts("en"), None, lost=True) == ["unknown"]
     assert len(desk.session.notices.items) == 1
     desk.disk.look_ahead()
     assert desk.disk.expiry is not None
+    assert not desk.disk.expiry_lost
+
+
+def test_a_list_that_cannot_be_read_has_no_costs(make_page: MakePage, platform: MemoryPlatform) -> None:
+    """That is said, and nothing stands there as if it were still being read."""
+    platform.breaks, platform.stays_broken = {"tasks": Unavailable("away")}, True
+    page = make_page(platform)
+    told = text_of(page.widget)
+    assert "nothing is known of what they cost" in told
+    (tabs,) = [widget for widget in widgets_of(page.widget) if getattr(widget, "titles", ())[:1] == ("Lineages",)]
+    assert tabs.layout.display == "none"
+    platform.breaks = {}
+    page.state.refresh()
+    assert tabs.layout.display is None
+    assert "1.2 MB" in text_of(page.widget)
 
 
 def test_the_open_question_is_forecast(make_desk: MakeDesk, platform: MemoryPlatform) -> None:

@@ -38,7 +38,8 @@ class Place:
 class ForestRow:
     """One task, or (`stands_for` a `lineage`) one lineage with sums over its tasks; unknown is None.
 
-    `status` of a lineage is its outcome. `extra_bytes` are what the task adds to the disk: None for an original, which
+    `status` of a lineage is its outcome; where no task tells its status, a root tells the `outcome` of its lineage.
+    `extra_bytes` are what the task adds to the disk: None for an original, which
     adds nothing, and where it is not known; `bytes_unknown` tells that a retry's size was asked for in vain.
     """
 
@@ -56,6 +57,7 @@ class ForestRow:
     created_at: datetime | None
     orphan: bool
     cycle: bool
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def grow_forest(
     common: dict[str, Any] = {"outcomes": counts, "lineages": count, "tasks": total}
     if total <= drawn_at_most:
         nodes = trees.nodes(trees.members[wanted[trees.number]])
-        return Forest(rows=tuple(_tree_rows(nodes, trees.disk)), whole=True, **common)
+        return Forest(rows=tuple(_tree_rows(nodes, trees.disk, mute=trees.mute)), whole=True, **common)
     pages = -(-count // LINEAGES_A_PAGE)
     page = min(max(page, 0), pages - 1)
     shown = np.flatnonzero(wanted)[page * LINEAGES_A_PAGE : (page + 1) * LINEAGES_A_PAGE]
@@ -139,6 +141,7 @@ class _Trees:
         first = np.unique(self.number, return_index=True)[1]
         words = part["outcome"].iloc[first].astype("object")
         self.outcome = words.where(words.notna(), "unknown").to_numpy()
+        self.mute = bool((tasks["status"] == "unknown").all())
 
     def nodes(self, positions: Places) -> pd.DataFrame:
         """These tasks with their links, tree after tree, each from its root on, the older sibling first."""
@@ -149,9 +152,14 @@ class _Trees:
 
 
 def _tree_rows(
-    nodes: pd.DataFrame, disk: Mapping[str, int | None], *, first: int = 0, opened: str | None = None
+    nodes: pd.DataFrame,
+    disk: Mapping[str, int | None],
+    *,
+    first: int = 0,
+    opened: str | None = None,
+    mute: bool = False,
 ) -> Iterator[ForestRow]:
-    """A row a task; numbers of rows count from `first`."""
+    """A row a task; numbers of rows count from `first`. Of `mute` tasks no status is known."""
     facts: dict[str, dict[Any, Any]] = {row["task_id"]: row for row in nodes.to_dict("records")}
     shifts: list[int] = []
     # Where links run in a circle, the one out of its root is cut.
@@ -176,6 +184,7 @@ def _tree_rows(
             created_at=known["created_at"],
             orphan=bool(known["orphan"]),
             cycle=bool(known["cycle"]),
+            outcome=known["outcome"] if mute and not known["depth"] else None,
         )
 
 
@@ -194,7 +203,7 @@ def _page_rows(
         members = positions[numbers == trees.places[opened]]
         kept = _kept(trees.tasks, members, opened, drawn_at_most)
         left_out = len(members) - len(kept)
-        rows.extend(_tree_rows(trees.nodes(kept), trees.disk, first=len(rows), opened=opened))
+        rows.extend(_tree_rows(trees.nodes(kept), trees.disk, first=len(rows), opened=opened, mute=trees.mute))
     return tuple(rows), left_out
 
 

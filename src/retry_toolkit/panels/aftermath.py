@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from retry_toolkit.frames.filters import Filters
-from retry_toolkit.panels.figures import show_only
 from retry_toolkit.panels.state.aftermath import FATES
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.view import redraw, speaks
@@ -26,7 +25,7 @@ class AftermathView:
     def _act(self, action: str, value: str | None) -> None:
         fates = self._desk.aftermath.fates
         if action == "fate" and value in fates:
-            show_only(self._desk, Filters(task_ids=fates[value]))
+            self._desk.table.show_only(Filters(task_ids=fates[value]))
 
     def _draw(self) -> None:
         texts, fates, shown = self._desk.session.texts, self._desk.aftermath.fates, self._desk.table.filters

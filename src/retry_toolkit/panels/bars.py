@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import ipywidgets
 
 from retry_toolkit.charts import Bar, Frame, Measure, Over, close_bars, draw_bars, plan_bars, redraw_bars
-from retry_toolkit.frames.filters import Filters
 from retry_toolkit.panels.state.session import Session
-from retry_toolkit.panels.state.table import TableState
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Node, button, el
 from retry_toolkit.text import Texts
@@ -21,13 +19,17 @@ LEGEND: Final = ("first", "second")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One bar and its line in the table: `key` is what a click sends, `title` what the tooltip says first."""
+    """One bar and its line in the table: `key` is what a click sends where the row `leads` anywhere.
+
+    `title` is what the tooltip says first.
+    """
 
     key: str
     name: str
     parts: tuple[float | None, float | None]
     cells: tuple[str, ...]
     title: str | None = None
+    leads: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class BarsView:
 
     def _clicked(self, _mark: object, content: Any) -> None:
         row = self._row_of(content.get("data"))
-        if row is not None and row.key:
+        if row is not None and row.leads:
             self._choose(row.key)
 
     def _hovered(self, _mark: object, content: Any) -> None:
@@ -127,12 +129,6 @@ class BarsView:
         return rows[index] if isinstance(index, int) and 0 <= index < len(rows) else None
 
 
-def show_only(table: TableState, **wanted: Any) -> None:
-    """Show the tasks of these filters in the table, and let go of every other filter."""
-    nothing = {field.name: field.default for field in fields(Filters)}
-    table.filter(**(nothing | wanted))
-
-
 def _table(chart: Chart) -> Node:
     head = el(
         "tr",
@@ -144,12 +140,12 @@ def _table(chart: Chart) -> Node:
             el(
                 "th",
                 button(row.title or row.name, action="choose", value=row.key, cls="fd-link fd-chart-name")
-                if row.key
-                else row.name,
+                if row.leads
+                else row.title or row.name,
                 scope="row",
             ),
             *(el("td", cell, cls="fd-number") for cell in row.cells),
-            data_key=row.key or "none",
+            data_key=row.key,
         )
         # Of days the last is looked at first.
         for row in (chart.rows if chart.over == "names" else reversed(chart.rows))

@@ -66,7 +66,7 @@ def card_node(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bo
     )
 
 
-def away_node(texts: Texts, cards: Sequence[Card]) -> Child:
+def away_node(texts: Texts, cards: Sequence[Card]) -> Node | None:
     """How many batches run out of sight, and the way back to them; nothing where none does."""
     if not cards:
         return None

@@ -47,6 +47,10 @@ class CostsView:
         redraw(self._draw, speaks(self._session), (desk.catalog, ["catalog", "problem"]))
         self._open()
 
+    def choose(self, name: str) -> None:
+        """Open one of the `TABS`."""
+        self._tabs.selected_index = list(TABS).index(name)
+
     def _open(self) -> None:
         chosen = self._tabs.selected_index
         for index, tab in self._built.items():

@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-import ipywidgets
 import pandas as pd
 
 from retry_toolkit.analysis.disk_sums import DiskForecast
-from retry_toolkit.panels.bars import BarsView, Chart, Row, show_only
+from retry_toolkit.frames.filters import Filters
+from retry_toolkit.panels.bars import Chart, Row
+from retry_toolkit.panels.bars_tab import SHOWN, BarsTab, names_head, problem_card
 from retry_toolkit.panels.days import spans_of
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.disk import DiskCost, Expiry, forecast
-from retry_toolkit.panels.state.problems import Problem
-from retry_toolkit.panels.view import problem_nodes, redraw, speaks
-from retry_toolkit.panels.widgets.fragment import Fragment
+from retry_toolkit.panels.state.frames import FramePlatform
+from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el, segments, waiting
 from retry_toolkit.text import Texts
 
-SHOWN: Final = 10
 KEYS: Final = ("day", "project", "root")
 _SUMS: Final = ("retries", "extra_bytes", "saved_bytes", "unknown")
 _WINDOWS: Final = {"expired": "expired", "7 days": "week", "30 days": "month", "unknown": "no_term"}
 
 
-class DiskView:
+class DiskView(BarsTab):
     """Extra bytes of the retries: copied against linked. A click on a bar shows its retries in the table."""
 
     def __init__(self, desk: DeskState) -> None:
-        self._desk = desk
-        self._session = desk.session
+        super().__init__(desk, "fd-disk")
         self._disk = desk.disk
         self._key = "day"
-        self._choices: dict[str, Callable[[], None]] = {}
-        self._head, self._tools, self._note = Fragment(), Fragment(), Fragment()
-        for fragment in (self._head, self._tools):
-            fragment.on_action(self._session.guard(self._act))
-        self._bars = BarsView(self._session, self._choose)
-        self.widget: Any = ipywidgets.VBox([self._head, self._tools, self._bars.widget, self._note])
-        self.widget.add_class("fd-cost-tab").add_class("fd-disk")
         redraw(
             self._draw_head,
             speaks(self._session),
-            (self._disk, ["cost", "loading", "problem", "expiry"]),
+            (self._disk, ["cost", "loading", "problem", "expiry", "expiry_lost"]),
             (desk.retry, ["proposal"]),
         )
         redraw(self._draw_chart, speaks(self._session), (self._disk, ["cost"]))
@@ -61,23 +52,14 @@ class DiskView:
             self._key = value
             self._draw_chart()
         elif action == "window" and value is not None and self._disk.expiry is not None:
-            self._show(_window_tasks(self._disk.expiry, value))
-
-    def _choose(self, key: str) -> None:
-        if key in self._choices:
-            self._choices[key]()
-
-    def _show(self, task_ids: tuple[str, ...]) -> None:
-        show_only(self._desk.table, task_ids=task_ids)
-        texts, count = self._session.texts, len(task_ids)
-        self._note.show(shown_node(texts, count), language=texts.language)
+            self._show_only(Filters(task_ids=_window_tasks(self._disk.expiry, value)))
 
     def _show_retries(self, cost: DiskCost, column: str, first: object, last: object | None = None) -> None:
-        self._show(cost.retries(column, first, last))
+        self._show_only(Filters(task_ids=cost.retries(column, first, last)))
 
     def _draw_head(self) -> None:
         texts, cost = self._session.texts, self._disk.cost
-        self._head.show(el("div", self._build_head(texts, cost), cls="fd-cost-head"), language=texts.language)
+        self._show_head(texts, self._build_head(texts, cost))
 
     def _build_head(self, texts: Texts, cost: DiskCost | None) -> list[Child]:
         if not self._disk.supported:
@@ -90,8 +72,7 @@ class DiskView:
         facts = el("dl", *self._facts(texts, cost), cls="fd-cost-facts")
         if cost.by_root.empty:
             return [wrong, el("p", texts("disk.empty")), facts]
-        lost = cost.unknown == int(cost.by_root["retries"].sum())
-        total = texts("disk.total", size=texts.size(None if lost else cost.total), n=len(cost.by_root))
+        total = texts("disk.total", size=texts.size(cost.known_total), n=len(cost.by_root))
         unknown = f" {texts('disk.unknown', n=cost.unknown)}" if cost.unknown else None
         left = el("p", texts("disk.left_out", n=cost.left_out), cls="fd-warning") if cost.left_out else None
         return [
@@ -104,16 +85,18 @@ class DiskView:
 
     def _facts(self, texts: Texts, cost: DiskCost) -> list[Child]:
         linking = texts("disk.linking", size=texts.size(cost.linkable)) if cost.total else texts("disk.linking_none")
+        expiry = expiry_nodes(texts, self._disk.expiry, lost=self._disk.expiry_lost)
+        facts = [_fact(texts("disk.linking_title"), linking), _fact(texts("disk.expiry_title"), expiry)]
+        # Of a frame nothing is asked: there is nobody to retry it.
+        if not isinstance(self._session.platform, FramePlatform):
+            facts.insert(1, _fact(texts("disk.question_title"), self._question(texts)))
+        return list(facts)
+
+    def _question(self, texts: Texts) -> Child:
         proposal = self._desk.retry.proposal
         if proposal is None:
-            words: Child = el("span", texts("disk.no_question"), cls="fd-muted")
-        else:
-            words = forecast_nodes(texts, forecast(proposal))
-        return [
-            _fact(texts("disk.linking_title"), linking),
-            _fact(texts("disk.question_title"), words),
-            _fact(texts("disk.expiry_title"), expiry_nodes(texts, self._disk.expiry)),
-        ]
+            return el("span", texts("disk.no_question"), cls="fd-muted")
+        return forecast_nodes(texts, forecast(proposal))
 
     def _draw_chart(self) -> None:
         texts, cost = self._session.texts, self._disk.cost
@@ -174,29 +157,13 @@ def _row(texts: Texts, key: str, name: str, values: Mapping[Any, Any], *, title:
     copied = None if retries and unknown == retries else extra
     return Row(
         key=key,
+        # Of a day on which nothing was retried there is nothing to show.
+        leads=retries > 0,
         name=name,
         title=title,
         parts=(copied, saved),
         cells=(texts.count(retries), texts.size(copied), texts.size(saved), texts.count(unknown)),
     )
-
-
-def problem_card(texts: Texts, problem: Problem) -> Node:
-    """What went wrong, and a way to try again."""
-    retry = button(texts("action.try_again"), action="reload", cls="fd-button")
-    return el("div", el("div", problem_nodes(texts, problem), retry), cls="fd-notice-card fd-error", role="alert")
-
-
-def names_head(texts: Texts, key: str) -> str:
-    """What the rows of a table are."""
-    return texts(f"chart.head_{key}")
-
-
-def shown_node(texts: Texts, count: int | None) -> Node:
-    """That the table has changed, which may be out of sight, and the way there."""
-    words = texts("chart.shown_all") if count is None else texts("chart.shown", n=count, count=texts.count(count))
-    there = button(texts("chart.to_table"), data_scroll="fd-list")
-    return el("p", el("span", words), " ", there, cls="fd-row", role="status")
 
 
 def _fact(name: str, value: Child) -> Node:
@@ -218,8 +185,10 @@ def forecast_nodes(texts: Texts, told: DiskForecast | None) -> list[Child]:
     return [el("span", f"{words} {room}", cls="fd-warning" if told.fits is False else None)]
 
 
-def expiry_nodes(texts: Texts, expiry: Expiry | None) -> list[Child]:
-    """Which input files of failed tasks go when; each window shows its tasks."""
+def expiry_nodes(texts: Texts, expiry: Expiry | None, *, lost: bool = False) -> list[Child]:
+    """Which input files of failed tasks go when; each window shows its tasks. `lost` is what could not be read."""
+    if expiry is None and lost:
+        return [texts("unit.unknown")]
     if expiry is None:
         return [el("span", texts("disk.expiry_loading"), cls="fd-muted", role="status")]
     lines: list[Child] = []

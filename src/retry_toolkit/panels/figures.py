@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from retry_toolkit.frames.filters import Filters
@@ -37,7 +36,7 @@ class FiguresView:
             target = self._filters(value)
             if target is not None:
                 # Pressed again, a figure gives way to what the page begins with.
-                show_only(self._desk, FAILED_ONLY if target == self._desk.table.filters else target)
+                self._desk.table.show_only(FAILED_ONLY if target == self._desk.table.filters else target)
 
     def _draw(self) -> None:
         texts = self._desk.session.texts
@@ -76,7 +75,7 @@ class FiguresView:
     def _disk_value(self, texts: Texts) -> str | None:
         disk = self._desk.disk
         if disk.cost is not None:
-            return texts.size(disk.cost.total)
+            return texts.size(disk.cost.known_total)
         waits = disk.supported and disk.problem is None and self._desk.catalog.problem is None
         return None if waits else MISSING
 
@@ -97,11 +96,6 @@ class FiguresView:
         if figures is None or (name == "disk" and cost is None):
             return None
         return filters_of(name, figures, cost.holders if cost is not None else ())
-
-
-def show_only(desk: DeskState, filters: Filters) -> None:
-    """Have the table show what these filters let through, whatever it showed before."""
-    desk.table.filter(**{field.name: getattr(filters, field.name) for field in fields(filters)})
 
 
 def _grey(cls: str) -> Node:

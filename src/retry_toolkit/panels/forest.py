@@ -9,6 +9,7 @@ import ipywidgets
 from retry_toolkit.analysis.forest import OUTCOMES, Forest
 from retry_toolkit.drawing import OUTCOME_SHAPES, WIDTH, forest_file, forest_svg
 from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.panels.state.frames import FramePlatform
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.forest import ForestTree
 from retry_toolkit.panels.widgets.fragment import Fragment
@@ -36,7 +37,12 @@ class ForestView:
         self._drawn: tuple[Forest, Texts, int] | None = None
         self.widget: Any = ipywidgets.VBox([self._head, self._tree, self._foot])
         self.widget.add_class("fd-cost-tab")
-        redraw(self._draw, speaks(self._session), (self._forest, ["forest", "outcome", "only_matching"]))
+        redraw(
+            self._draw,
+            speaks(self._session),
+            (self._forest, ["forest", "outcome", "only_matching"]),
+            (desk, ["has_table"]),
+        )
         redraw(self._mark, (desk.report, ["task_id"]))
 
     def show(self, shown: bool) -> None:
@@ -73,8 +79,7 @@ class ForestView:
         if forest is None:
             return [waiting(texts("forest.loading"), lines=5)]
         if not sum(forest.outcomes.values()) and not self._forest.only_matching:
-            able = self._session.platform.capabilities.whole_retry != "none"
-            return [el("p", texts("disk.empty" if able else "forest.unsupported"), cls="fd-muted")]
+            return [el("p", texts(self._why_none()), cls="fd-muted")]
         tools = el(
             "div",
             el(
@@ -84,11 +89,17 @@ class ForestView:
                 role="group",
                 aria_label=texts("forest.outcomes"),
             ),
-            self._scope(texts),
+            self._scope(texts) if self._desk.has_table else None,
             button(texts("forest.export"), action="export", cls="fd-button", disabled=not forest.rows),
             cls="fd-cost-tools",
         )
         return [tools, el("p", _sentence(texts, forest), cls="fd-muted", role="status")]
+
+    def _why_none(self) -> str:
+        platform = self._session.platform
+        if isinstance(platform, FramePlatform):
+            return "alone.no_lineages"
+        return "forest.unsupported" if platform.capabilities.whole_retry == "none" else "disk.empty"
 
     def _outcomes(self, texts: Texts, forest: Forest) -> list[Child]:
         """A button an outcome; one that no lineage has is left out, unless it is chosen."""

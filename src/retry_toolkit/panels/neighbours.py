@@ -26,7 +26,13 @@ class NeighboursView:
         self._fragment = Fragment()
         self._fragment.on_action(desk.session.guard(self._act))
         self.widget: Any = self._fragment
-        redraw(self._draw, speaks(self._session), (self._state, ["neighbours"]), (self._report, ["task", "stage_id"]))
+        redraw(
+            self._draw,
+            speaks(self._session),
+            (self._state, ["neighbours"]),
+            (self._report, ["task", "stage_id"]),
+            (self._desk, ["has_table"]),
+        )
 
     def _act(self, action: str, value: str | None) -> None:
         if action == "open" and value is not None:
@@ -40,15 +46,18 @@ class NeighboursView:
         texts, found, stage = self._session.texts, self._state.neighbours, self._report.stage
         parts: list[Child] = []
         if found is not None:
-            parts = [_same_cause(texts, found), _last_success(texts, found, stage.stage if stage else None)]
+            parts = [
+                _same_cause(texts, found, listed=self._desk.has_table),
+                _last_success(texts, found, stage.stage if stage else None),
+            ]
         shown = any(part is not None for part in parts)
         self._fragment.show(
             *([fold(texts("neighbours.title"), *parts, key="neighbours")] if shown else []), language=texts.language
         )
 
 
-def _same_cause(texts: Texts, found: Neighbours) -> Child:
-    """How many other failed tasks have the same fingerprint, the newest of them, and the way to all."""
+def _same_cause(texts: Texts, found: Neighbours, *, listed: bool) -> Child:
+    """How many other failed tasks have the same fingerprint, the newest of them, and the way to all in the table."""
     if found.fingerprint is None:
         return None
     if not found.count:
@@ -56,7 +65,7 @@ def _same_cause(texts: Texts, found: Neighbours) -> Child:
     words = texts("report.same_cause", n=found.count, count=texts.count(found.count))
     names = [el("li", _link(each), " ", _time(each), data_key=each.task_id) for each in found.named]
     return [
-        el("p", button(words, action="same_cause", value=found.fingerprint)),
+        el("p", button(words, action="same_cause", value=found.fingerprint) if listed else words),
         el("ul", *names, cls="fd-neighbours"),
     ]
 

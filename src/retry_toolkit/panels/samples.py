@@ -140,6 +140,7 @@ def sample_task(
         "project": ("sales", "risk", "风险控制")[number % 3],
         "owner": ("li.wei", "ana.costa")[number % 2],
         "tokens": 1_200 + 37 * number,
+        "cost": 0.35 + 0.07 * (number % 9),
         "refusal": None if status == "failed" else "not_failed",
         "retry_count": 0,
     }

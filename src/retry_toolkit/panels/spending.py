@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-import ipywidgets
 import pandas as pd
 
-from retry_toolkit.panels.bars import BarsView, Chart, Row, show_only
+from retry_toolkit.frames.filters import Filters
+from retry_toolkit.panels.bars import Chart, Row
+from retry_toolkit.panels.bars_tab import SHOWN, BarsTab, names_head, problem_card
 from retry_toolkit.panels.days import spans_of
-from retry_toolkit.panels.disk import SHOWN, names_head, problem_card, shown_node
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.spending import KEYS, MEASURES, Account, Key, Measure
 from retry_toolkit.panels.view import redraw, speaks
-from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Child, Node, el, segments, waiting
 from retry_toolkit.text import Texts
 
 _OUTCOMES: Final = ("recovered", "failed", "open", "cancelled")
 
 
-class SpendingView:
+class SpendingView(BarsTab):
     """Sums by outcome, and bars by project, pipeline or day. A click on a bar shows its tasks in the table."""
 
     def __init__(self, desk: DeskState) -> None:
-        self._desk = desk
-        self._session = desk.session
+        super().__init__(desk, "fd-spending")
         self._spending = desk.spending
-        self._choices: dict[str, Callable[[], None]] = {}
-        self._head, self._tools, self._note = Fragment(), Fragment(), Fragment()
-        for fragment in (self._head, self._tools):
-            fragment.on_action(self._session.guard(self._act))
-        self._bars = BarsView(self._session, self._choose)
-        self.widget: Any = ipywidgets.VBox([self._head, self._tools, self._bars.widget, self._note])
-        self.widget.add_class("fd-cost-tab").add_class("fd-spending")
         redraw(self._draw, speaks(self._session), (self._spending, ["account", "problem", "measure", "key"]))
 
     def show(self, shown: bool) -> None:
@@ -50,15 +41,9 @@ class SpendingView:
         elif action == "reload":
             self._spending.reload()
 
-    def _choose(self, key: str) -> None:
-        if key in self._choices:
-            self._choices[key]()
-            texts = self._session.texts
-            self._note.show(shown_node(texts, None), language=texts.language)
-
     def _draw(self) -> None:
         texts, account = self._session.texts, self._spending.account
-        self._head.show(el("div", self._build_head(texts, account), cls="fd-cost-head"), language=texts.language)
+        self._show_head(texts, self._build_head(texts, account))
         drawn = account is not None and bool(account.known)
         self._tools.show(*([self._build_tools(texts, account)] if account and drawn else []), language=texts.language)
         self._bars.show(texts, self._build_chart(texts, account) if account and drawn else None)
@@ -103,11 +88,9 @@ class SpendingView:
         for span in spans_of(account.tables["day"], columns):
             if span.first is not None and span.last is not None:
                 since, until = span.first, span.last + pd.Timedelta(days=1)
-                self._choices[span.key] = partial(
-                    show_only, self._desk.table, since=since.to_pydatetime(), until=until.to_pydatetime()
-                )
-            key = span.key if span.key in self._choices else ""
-            rows.append(_row(texts, key, span.name(texts), span.sums, measure, title=span.title(texts)))
+                within = Filters(since=since.to_pydatetime(), until=until.to_pydatetime())
+                self._choices[span.key] = partial(self._show_only, within)
+            rows.append(self._row(texts, span.key, span.name(texts), span.sums, measure, title=span.title(texts)))
         return rows
 
     def _names(self, texts: Texts, account: Account, measure: Measure, column: Key) -> list[Row]:
@@ -116,13 +99,41 @@ class SpendingView:
         table = table.sort_values(measure, ascending=False, kind="stable", na_position="last")
         rows = []
         for values in table.head(SHOWN).to_dict("records"):
-            name, key = texts("chart.none"), ""
+            name, key = texts("chart.none"), "none"
             if not pd.isna(values[column]):
                 name = str(values[column])
                 key = f"{column} {name}"
-                self._choices[key] = partial(show_only, self._desk.table, **{column: name})
-            rows.append(_row(texts, key, name, values, measure))
+                of_name = Filters(project=name) if column == "project" else Filters(template=name)
+                self._choices[key] = partial(self._show_only, of_name)
+            rows.append(self._row(texts, key, name, values, measure))
         return rows
+
+    def _row(
+        self,
+        texts: Texts,
+        key: str,
+        name: str,
+        values: Mapping[Any, Any],
+        measure: Measure,
+        *,
+        title: str | None = None,
+    ) -> Row:
+        total, vain = _number(values[measure]), _number(values[f"vain_{measure}"])
+        rest = None if total is None or vain is None else max(total - vain, 0.0)
+        lineages, unknown = int(values["lineages"]), int(values[f"unknown_{measure}"])
+        return Row(
+            key=key,
+            leads=key in self._choices and lineages > 0,
+            name=name,
+            title=title,
+            parts=(vain, rest),
+            cells=(
+                texts.count(lineages),
+                amount(texts, measure, total),
+                amount(texts, measure, vain),
+                texts.count(unknown),
+            ),
+        )
 
 
 _HEADS: Final = ("lineages", "all", "vain", "unknown")
@@ -134,26 +145,6 @@ def _measure(name: str) -> Measure:
 
 def _key(name: str) -> Key:
     return next((known for known in KEYS if known == name), "project")
-
-
-def _row(
-    texts: Texts, key: str, name: str, values: Mapping[Any, Any], measure: Measure, *, title: str | None = None
-) -> Row:
-    total, vain = _number(values[measure]), _number(values[f"vain_{measure}"])
-    rest = None if total is None or vain is None else max(total - vain, 0.0)
-    unknown = int(values[f"unknown_{measure}"])
-    return Row(
-        key=key,
-        name=name,
-        title=title,
-        parts=(vain, rest),
-        cells=(
-            texts.count(int(values["lineages"])),
-            amount(texts, measure, total),
-            amount(texts, measure, vain),
-            texts.count(unknown),
-        ),
-    )
 
 
 def _number(value: Any) -> float | None:

@@ -56,6 +56,7 @@ class TasksView:
         self._desk = desk
         self._session = desk.session
         self._table = desk.table
+        desk.has_table = True
         self.widget: Any = TaskTable()
         self.widget.on_event(self._session.guard(self._act))
         redraw(

@@ -22,7 +22,7 @@ class DiskCostPanel(Panel):
         background: Where long work runs; threads if None.
 
     Attributes:
-        selected: The chosen task, as a tuple of one id or none.
+        selected: The tasks of the bar, of the line or of the term that was chosen last, newest first.
         frame: What each lineage adds, dearest first, as `disk_by_root` gives it.
 
     Raises:
@@ -41,12 +41,12 @@ class DiskCostPanel(Panel):
         super().__init__(make_state(of_disk(frame, tasks), language=language, background=background), owned=True)
         self._disk = frame
         self._build(DiskView(self.state).widget)
-        self.state.report.observe(lambda _: self._take_open(), names="task_id")
+        self.state.table.observe(lambda _: self._take_chosen(), names="filters")
         self.state.refresh()
 
-    def _take_open(self) -> None:
-        task_id = self.state.report.task_id
-        self.selected = () if task_id is None else (task_id,)
+    def _take_chosen(self) -> None:
+        """Where no table shows them, they are a value."""
+        self.selected = self.state.table.filters.task_ids or ()
 
     def _make_frame(self) -> pd.DataFrame:
         return disk_by_root(self._disk)

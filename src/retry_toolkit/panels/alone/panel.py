@@ -86,7 +86,7 @@ class Panel(HasTraits):
 
     def _build(self, *widgets: Any) -> None:
         """Put the views into their place; who made the state also shows its messages."""
-        sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
+        sheet = ipywidgets.HTML(f"<style>{style('desk.css', 'costs.css')}</style>")
         sheet.add_class("fd-sheet")
         head = (OperatorView(self.state).widget, NoticesView(self.state).widget) if self._owned else ()
         self.widget = ipywidgets.VBox([sheet, *head, *widgets])

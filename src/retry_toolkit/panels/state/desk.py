@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from traitlets import HasTraits, Instance
+from traitlets import Bool, HasTraits, Instance
 
 from retry_toolkit.panels.state.aftermath import AftermathState
 from retry_toolkit.panels.state.attempts import AttemptsState
@@ -46,6 +46,8 @@ class DeskState(HasTraits):
     """
 
     figures = Instance(Figures, allow_none=True)
+    has_table = Bool()
+    """Whether a table of tasks is shown, which what is chosen elsewhere can be shown in."""
 
     def __init__(
         self,

@@ -41,6 +41,11 @@ class DiskCost:
     left_out: int = 0
 
     @property
+    def known_total(self) -> int | None:
+        """`total`, but None where there are retries and no size of them is known."""
+        return None if 0 < self.unknown == int(self.by_root["retries"].sum()) else self.total
+
+    @property
     def holders(self) -> tuple[str, ...]:
         """The tasks that hold the bytes of `total`."""
         return tuple(self.disk.loc[self.disk["extra_bytes"].fillna(0) > 0, "task_id"])
@@ -107,13 +112,15 @@ def forecast(proposal: Proposal) -> DiskForecast | None:
 class DiskState(HasTraits):
     """`cost` of the lineages of the catalog; None until it was read, or where the platform keeps no files.
 
-    `expiry` of the failed tasks' input files is read when it is first asked for, and with every load afterwards.
+    `expiry` of the failed tasks' input files is read when it is first asked for, and with every load afterwards;
+    `expiry_lost` says that it could not be read.
     """
 
     cost = Instance(DiskCost, allow_none=True)
     problem = Instance(Problem, allow_none=True)
     loading = Bool()
     expiry = Instance(Expiry, allow_none=True)
+    expiry_lost = Bool()
 
     def __init__(self, session: Session, catalog: CatalogState) -> None:
         super().__init__()
@@ -170,14 +177,14 @@ class DiskState(HasTraits):
             self.load()
 
     def _look(self, catalog: Catalog) -> None:
-        self._looking = True
+        self._looking, self.expiry_lost = True, False
         self._session.start(partial(_expiry, self._session, catalog), self._looked, self._not_looked)
 
     def _looked(self, expiry: Expiry) -> None:
         self._looking, self.expiry = False, expiry
 
     def _not_looked(self, error: Exception) -> None:
-        self._looking = False
+        self._looking, self.expiry_lost = False, True
         self._session.notices.report(error)
 
 

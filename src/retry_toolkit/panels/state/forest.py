@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from retry_toolkit.panels.state.table import TableState
 class ForestState(HasTraits):
     """`forest` follows catalog, filters and disk while it is shown; None until it was first made.
 
+    `known_outcomes` tells how lineages came out, by their tasks, where the states of tasks do not.
     `outcome` and `only_matching` choose lineages, `opened` is the root of the tree that is open where not all are, and
     `page` says which lineages are shown then.
     """
@@ -38,6 +39,7 @@ class ForestState(HasTraits):
         self._catalog = catalog
         self._table = table
         self._disk = disk
+        self.known_outcomes: Mapping[str, str] | None = None
         self._following = Following(session, self._work, partial(self.set_trait, "forest"), rest_s=rest_s)
         catalog.observe(lambda _: self._following.ask(), names="catalog")
         disk.observe(lambda _: self._following.ask(), names="cost")
@@ -79,13 +81,23 @@ class ForestState(HasTraits):
             return None
         disk = self._disk.cost.disk if self._disk.cost else None
         filters = self._table.filters if self.only_matching else None
-        return partial(_grown, catalog, disk, filters, outcome=self.outcome, opened=self.opened, page=self.page)
+        choice = {"outcome": self.outcome, "opened": self.opened, "page": self.page}
+        return partial(_grown, catalog, disk, filters, self.known_outcomes, **choice)
 
 
-def _grown(catalog: Catalog, disk: pd.DataFrame | None, filters: Filters | None, **choice: Any) -> Forest:
+def _grown(
+    catalog: Catalog,
+    disk: pd.DataFrame | None,
+    filters: Filters | None,
+    outcomes: Mapping[str, str] | None,
+    **choice: Any,
+) -> Forest:
+    lineage = catalog.lineage
+    if outcomes is not None:
+        lineage = lineage.assign(outcome=lineage["task_id"].map(outcomes).astype("category"))
     known = {} if disk is None else dict(zip(disk["task_id"], map(_int, disk["extra_bytes"]), strict=True))
     mask = None if filters is None else matching(catalog.tasks, filters)
-    return grow_forest(catalog.tasks, catalog.lineage, matching=mask, disk=known, **choice)
+    return grow_forest(catalog.tasks, lineage, matching=mask, disk=known, **choice)
 
 
 def _int(value: Any) -> int | None:

@@ -128,6 +128,10 @@ class TableState(HasTraits):
         span = "" if {"since", "until"} & changes.keys() else self.span
         self._let_through(replace(self.filters, **changes), span)
 
+    def show_only(self, filters: Filters) -> None:
+        """Show what these filters let through, and let go of every other; the selection stays."""
+        self._let_through(filters, "")
+
     def show_last(self, span: str) -> None:
         """Show what was submitted within one of the `SPANS`; any other word shows all times."""
         known = span if span in SPANS else ""

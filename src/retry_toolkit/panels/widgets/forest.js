@@ -3,6 +3,7 @@
 const ROW = 28;
 const HEAD = 28;
 const EDGE = 24;
+const GAP = 8;
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 12, PageUp: -12 };
 
 async function inflate(view) {
@@ -41,6 +42,26 @@ function render({ model, el }) {
     });
     drawing.setAttribute("height", y + 4);
     drawing.setAttribute("viewBox", `0 0 ${drawing.getAttribute("width")} ${y + 4}`);
+  }
+
+  /** Python cuts names by an estimate, and fonts differ: what would run into the next column is cut once more. */
+  function clip() {
+    const place = (part) => Number(part.getAttribute("x"));
+    const tooLong = rows.flatMap((row) => {
+      const name = row.querySelector(".fd-tree-name");
+      const mark = row.querySelector(".fd-tree-mark");
+      const next = row.querySelector("tspan[x]");
+      if (!name || !next || hidden(row)) return [];
+      const used = mark ? mark.getComputedTextLength() + GAP : 0;
+      const room = place(next) - place(name.parentNode) - GAP - used;
+      return name.getComputedTextLength() > room ? [[name, room]] : [];
+    });
+    for (const [name, room] of tooLong) {
+      const ellipsis = name.getComputedTextLength() / name.getNumberOfChars();
+      let fits = name.getNumberOfChars() - 1;
+      while (fits > 1 && name.getSubStringLength(0, fits) + 1.6 * ellipsis > room) fits -= 1;
+      name.textContent = `${[...name.textContent.slice(0, fits)].filter((char) => !/^[\ud800-\udbff]$/.test(char)).join("")}…`;
+    }
   }
 
   function describe(row) {
@@ -91,6 +112,7 @@ function render({ model, el }) {
     arrange();
     mark();
     root.replaceChildren(drawing);
+    clip();
     root.scrollTop = scrollTop;
     root.scrollLeft = scrollLeft;
     pin();
@@ -107,6 +129,7 @@ function render({ model, el }) {
     if (folded.has(idOf(row))) folded.delete(idOf(row));
     else folded.add(idOf(row));
     arrange();
+    clip();
     aim(row, true);
   }
 
@@ -149,6 +172,7 @@ function render({ model, el }) {
   const sizes = new ResizeObserver(() => {
     const width = Math.floor((root.clientWidth - 1) / 40) * 40;
     if (width > 0 && width !== asked) model.send({ width: (asked = width) });
+    if (width > 0) clip();
   });
   sizes.observe(root);
 
