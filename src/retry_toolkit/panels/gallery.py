@@ -6,18 +6,15 @@ journal of the user is not touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import ipywidgets
 
 from retry_toolkit.analysis.disk import load_disk
 from retry_toolkit.analysis.lineage import build_lineage
-from retry_toolkit.errors import NotFound, RetryToolkitError, Unavailable
+from retry_toolkit.errors import NotFound
 from retry_toolkit.frames.load import load_tasks
 from retry_toolkit.panels.alone.disk import DiskCostPanel
 from retry_toolkit.panels.alone.lineage import LineagePanel
@@ -27,16 +24,17 @@ from retry_toolkit.panels.alone.report import StageReportPanel
 from retry_toolkit.panels.alone.triage import TriagePanel
 from retry_toolkit.panels.alone.views import BatchesView
 from retry_toolkit.panels.desk import FailureDesk
-from retry_toolkit.panels.disk import DiskView
+from retry_toolkit.panels.exhibits import ARCHIVE, AWAY, UNABLE, AtOnce, Never, Shown
+from retry_toolkit.panels.exhibits_costs import COSTS
 from retry_toolkit.panels.samples import NOW, SamplePlatform, sample_task
-from retry_toolkit.panels.state.background import Failed
+from retry_toolkit.panels.state.aftermath import Fate
+from retry_toolkit.panels.state.attempts import compare
 from retry_toolkit.panels.state.batches import Card, Condition
 from retry_toolkit.panels.widgets.assets import style
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import el
-from retry_toolkit.platforms.base import Capabilities
+from retry_toolkit.platforms.base import LogRecord
 from retry_toolkit.retry import reasons
-from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.leases import Owner
 from retry_toolkit.retry.plan import plan_retry
 from retry_toolkit.retry.records import BatchState, Intent, Item
@@ -44,51 +42,17 @@ from retry_toolkit.retry.states import STATES, State
 from retry_toolkit.settings import Language, load_settings
 from retry_toolkit.text import Texts
 
-UNABLE: Final = Capabilities(stage_retry="none", whole_retry="none", batch="none")
-AWAY: Final = Unavailable("no answer", status=503, detail="upstream connect error: connection refused")
-
 _MIDWAY: Final[Mapping[State, int]] = {"PLANNED": 61, "SENT": 2, "ACCEPTED": 4, "SUCCEEDED": 28, "FAILED_AGAIN": 5}
 _MIXED: Final[Mapping[State, int]] = {"SUCCEEDED": 3, "FAILED_AGAIN": 2, "REJECTED": 1, "NOT_SENT": 2, "CANCELLED": 1}
 _LEFT: Final[Mapping[State, int]] = {"PLANNED": 8, "SUCCEEDED": 3, "UNKNOWN": 1}
 _UNCLEAR: Final[Mapping[State, int]] = {"UNKNOWN": 2, "SUCCEEDED": 3}
-
-_HOME = TemporaryDirectory(prefix="retry-toolkit-gallery-")
-_ARCHIVE: Final = Archive(home=Path(_HOME.name))
-
-
-class AtOnce:
-    """Does work where it is asked for: a gallery has nothing to wait for."""
-
-    def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
-        """Do it now."""
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - handed over, as threads do
-            otherwise(error)
-        else:
-            self.post(lambda: then(result), otherwise)
-
-    def post(self, call: Callable[[], None], otherwise: Failed) -> None:
-        """Call it now."""
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - handed over, as threads do
-            otherwise(error)
-
-
-class Never(AtOnce):
-    """Begins work and never comes to its end: what is loading, for ever."""
-
-    def start(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: Failed) -> None:
-        """Forget it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A panel in a state, and what that is called."""
-
-    title: str
-    make: Callable[[Language | None], Any]
+_FATES: Final[Mapping[Fate, range]] = {
+    "recovered": range(38, 56),
+    "same": range(3, 6),
+    "another": range(6, 7),
+    "unclear": range(7, 9),
+    "running": range(1, 3),
+}
 
 
 class CardsPanel(Panel):
@@ -96,7 +60,7 @@ class CardsPanel(Panel):
 
     def __init__(self, *cards: Card, language: Language | None, read_only: bool = False, typing: bool = False) -> None:
         platform = SamplePlatform(read_only=read_only)
-        state = make_state(platform, language=language, background=AtOnce(), archive=_ARCHIVE)
+        state = make_state(platform, language=language, background=AtOnce(), archive=ARCHIVE)
         super().__init__(state, owned=True)
         self.state.batches.cards = cards
         names = {task.task_id: task.name for page in platform.tasks() for task in page.tasks if task.name}
@@ -109,7 +73,7 @@ def show(panel: str, *, language: Language | None = None) -> Any:
     """All states of a panel, one below the other, each under its name.
 
     Args:
-        panel: `desk`, `triage`, `report`, `retry`, `batch`, `lineage` or `disk`.
+        panel: `desk`, `triage`, `report`, `retry`, `batch`, `costs`, `lineage` or `disk`.
         language: The setting `language` if None.
 
     Raises:
@@ -121,14 +85,14 @@ def show(panel: str, *, language: Language | None = None) -> Any:
         heading = Fragment()
         heading.show(el("h2", f"{panel}: {shown.title}", cls="fd-gallery-title"), language=texts.language)
         parts += [heading, shown.make(language).widget]
-    sheet = ipywidgets.HTML(f"<style>{style('desk.css')}</style>")
+    sheet = ipywidgets.HTML(f"<style>{style('desk.css', 'costs.css')}</style>")
     sheet.add_class("fd-sheet")
     return ipywidgets.VBox([sheet, *parts]).add_class("fd").add_class("fd-desk").add_class("fd-gallery")
 
 
 def _triage(language: Language | None, platform: SamplePlatform | None = None, *, waits: bool = False) -> TriagePanel:
     background = Never() if waits else AtOnce()
-    return TriagePanel(platform or SamplePlatform(), language=language, background=background, archive=_ARCHIVE)
+    return TriagePanel(platform or SamplePlatform(), language=language, background=background, archive=ARCHIVE)
 
 
 def _no_match(language: Language | None) -> TriagePanel:
@@ -161,7 +125,31 @@ def _report(
 ) -> StageReportPanel:
     background = Never() if waits else AtOnce()
     platform = SamplePlatform(**fields)
-    return StageReportPanel(platform, task_id, language=language, background=background, archive=_ARCHIVE)
+    return StageReportPanel(platform, task_id, language=language, background=background, archive=ARCHIVE)
+
+
+def _compared(language: Language | None, *, waits: bool = False) -> StageReportPanel:
+    """Two attempts of a stage whose logs and parameters were kept."""
+    panel = _report(language)
+    attempts = panel.state.attempts
+    if waits:
+        attempts.comparison, attempts.comparing = None, True
+        return panel
+    before, after = attempts.attempts[-2:]
+    lines = ["reading orders.csv (128,402 rows)", "reading prices.csv (9,210 rows)", "14 prices have no currency"]
+    logs = {
+        before.attempt: _log(*lines, "GET https://feed.example/prices", "TimeoutError: no answer within 30 s"),
+        after.attempt: _log(*lines, "GET https://mirror.example/prices: 200", "merging 9,210 prices"),
+    }
+    attempts.comparison = compare(before, after, logs, {"prices": ("feed.example", "mirror.example")})
+    return panel
+
+
+def _log(*lines: str) -> tuple[LogRecord, ...]:
+    return tuple(
+        LogRecord(task_id="task-0009", stage="join", seq=seq, time=NOW, kind="stdout", text=text)
+        for seq, text in enumerate(lines)
+    )
 
 
 def _retry(
@@ -170,7 +158,7 @@ def _retry(
     platform = SamplePlatform()
     plan = plan_retry(platform, [f"task-{number:04d}" for number in numbers], **options)
     connection = SamplePlatform(read_only=read_only)
-    panel = RetryPanel(plan, platform=connection, language=language, background=AtOnce(), archive=_ARCHIVE)
+    panel = RetryPanel(plan, platform=connection, language=language, background=AtOnce(), archive=ARCHIVE)
     if no:
         panel.state.retry.revoke()
     return panel
@@ -180,25 +168,15 @@ def _batch(language: Language | None, condition: Condition, counts: Mapping[Stat
     return CardsPanel(_card(condition, counts), language=language, **look)
 
 
+def _away_batch(language: Language | None) -> Any:
+    """Taken off the page while it runs."""
+    panel = CardsPanel(_card("running", _MIDWAY), language=language)
+    panel.state.batches.dismiss("sample-running")
+    return panel
+
+
 def _failed_batch(language: Language | None) -> Any:
     return CardsPanel(_card("interrupted", {"PLANNED": 3, "SUCCEEDED": 2}, AWAY), language=language)
-
-
-def _disk(language: Language | None, *, waits: bool = False, **fields: Any) -> Any:
-    """As it stands in the desk."""
-    broken: RetryToolkitError | None = fields.pop("broken", None)
-    platform = SamplePlatform(**fields)
-    state = make_state(platform, language=language, background=AtOnce(), archive=_ARCHIVE)
-    state.catalog.load()
-    platform.broken = broken
-    if waits:
-        state.disk.cost, state.disk.loading = None, True
-    else:
-        state.disk.cost = None
-        state.disk.load()
-    panel = Panel(state, owned=False)
-    panel._build(DiskView(state).widget)
-    return panel
 
 
 def _disk_of_frame(language: Language | None) -> DiskCostPanel:
@@ -255,7 +233,7 @@ def _card(condition: Condition, counts: Mapping[State, int], error: Exception | 
 
 
 def _desk(language: Language | None, platform: SamplePlatform) -> FailureDesk:
-    return FailureDesk(platform, language=language, background=AtOnce(), archive=_ARCHIVE)
+    return FailureDesk(platform, language=language, background=AtOnce(), archive=ARCHIVE)
 
 
 def _busy_desk(language: Language | None) -> FailureDesk:
@@ -265,14 +243,25 @@ def _busy_desk(language: Language | None) -> FailureDesk:
     state.table.select(f"task-{number:04d}" for number in range(3, 30))
     state.retry.propose_batch()
     state.batches.cards = (_card("running", _MIDWAY), _card("ended", _UNCLEAR))
+    state.aftermath.fates = {fate: tuple(f"task-{n:04d}" for n in numbers) for fate, numbers in _FATES.items()}
     state.session.notices.report(AWAY)
     state.session.notices.tell("token.accepted")
+    return desk
+
+
+def _stale_desk(language: Language | None) -> FailureDesk:
+    """Loaded once; then nobody answers."""
+    platform = SamplePlatform()
+    desk = _desk(language, platform)
+    platform.broken = AWAY
+    desk.state.refresh()
     return desk
 
 
 GALLERY: Final[Mapping[str, tuple[Shown, ...]]] = {
     "desk": (
         Shown("busy", _busy_desk),
+        Shown("stale", _stale_desk),
         Shown("error", lambda language: _desk(language, SamplePlatform(broken=AWAY))),
     ),
     "triage": (
@@ -290,6 +279,8 @@ GALLERY: Final[Mapping[str, tuple[Shown, ...]]] = {
     ),
     "report": (
         Shown("full", _report),
+        Shown("two attempts compared", _compared),
+        Shown("comparing", partial(_compared, waits=True)),
         Shown("no task open", partial(_report, task_id=None)),
         Shown("loading", partial(_report, waits=True)),
         Shown("error", partial(_report, broken=NotFound("gone", status=404, detail="Task not found"))),
@@ -308,6 +299,7 @@ GALLERY: Final[Mapping[str, tuple[Shown, ...]]] = {
     ),
     "batch": (
         Shown("running", partial(_batch, condition="running", counts=_MIDWAY)),
+        Shown("running out of sight", _away_batch),
         Shown("paused", partial(_batch, condition="paused", counts={"PLANNED": 8, "ACCEPTED": 1, "SUCCEEDED": 3})),
         Shown("interrupted", partial(_batch, condition="interrupted", counts=_LEFT)),
         Shown("running elsewhere", partial(_batch, condition="elsewhere", counts={"PLANNED": 8, "SUCCEEDED": 3})),
@@ -318,17 +310,12 @@ GALLERY: Final[Mapping[str, tuple[Shown, ...]]] = {
         Shown("error", _failed_batch),
         Shown("read-only", partial(_batch, condition="paused", counts={"PLANNED": 2, "UNKNOWN": 1}, read_only=True)),
     ),
+    "costs": COSTS,
     "lineage": (
         Shown("full", _lineage),
         Shown("a lineage alone", partial(_lineage, bare=True)),
         Shown("empty", partial(_lineage, only=20)),
     ),
-    "disk": (
-        Shown("full", _disk_of_frame),
-        Shown("loading", partial(_disk, waits=True)),
-        Shown("empty", partial(_disk, tasks=(sample_task(1, "succeeded"),))),
-        Shown("error", partial(_disk, broken=AWAY)),
-        Shown("the platform lacks this", partial(_disk, capabilities=UNABLE)),
-    ),
+    "disk": (Shown("full", _disk_of_frame),),
 }
 """The states of every panel, in the order in which they are shown."""
