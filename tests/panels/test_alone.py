@@ -320,6 +320,7 @@ def test_what_is_chosen_of_disk_is_a_value(make: Make, platform: MemoryPlatform,
     press(panel.widget, "choose", "d")
     assert panel.selected == ("d-again-1",)
     told = text_of(panel.widget)
+    assert "Reading until" not in told
     assert "1 task is chosen: panel.selected" in told
     assert "table" not in told
     assert "asked about" not in told

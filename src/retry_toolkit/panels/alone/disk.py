@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipywidgets
 import pandas as pd
 
 from retry_toolkit.analysis.disk_sums import disk_by_root
@@ -40,9 +41,11 @@ class DiskCostPanel(Panel):
     ) -> None:
         super().__init__(make_state(of_disk(frame, tasks), language=language, background=background), owned=True)
         self._disk = frame
-        self._build(DiskView(self.state).widget)
+        view = DiskView(self.state)
+        self._build(ipywidgets.VBox([view.widget]).add_class("fd-card").add_class("fd-alone-card"))
         self.state.table.observe(lambda _: self._take_chosen(), names="filters")
         self.state.refresh()
+        view.show(True)
 
     def _take_chosen(self) -> None:
         """Where no table shows them, they are a value."""

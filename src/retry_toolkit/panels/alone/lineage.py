@@ -48,7 +48,7 @@ class LineagePanel(Panel):
         self._title = Fragment()
         view = ForestView(self.state)
         card = ipywidgets.VBox([self._title, view.widget])
-        self._build(card.add_class("fd-card").add_class("fd-alone-lineages"))
+        self._build(card.add_class("fd-card").add_class("fd-alone-card"))
         self._bind()
         view.show(True)
         self.state.catalog.load()
