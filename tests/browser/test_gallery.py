@@ -22,6 +22,12 @@ pytestmark = pytest.mark.browser
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "gallery.ipynb"
 HEADINGS = [f"{panel}: {shown.title}" for panel, states in GALLERY.items() for shown in states]
 Scheme = Literal["light", "dark"]
+# Names of tasks in the drawings of lineages that run into what stands behind them.
+TOO_LONG = """() => [...document.querySelectorAll(".fd-forest .fd-tree-row")].flatMap((row) => {
+  const name = row.querySelector(".fd-tree-name");
+  const ends = Number(name.parentNode.getAttribute("x")) + name.getComputedTextLength();
+  return ends > Number(row.querySelector("tspan[x]").getAttribute("x")) ? [name.textContent] : [];
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,7 @@ def look(page: Page, scheme: Scheme, locale: str, width: int) -> None:
         name = f"gallery-{panel}-{scheme}-{locale[:2]}-{width}.png"
         page.locator(".fd-gallery").nth(number).screenshot(path=OUTPUT / name)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate(TOO_LONG) == []
     assert grave_findings(page) == []
 
 

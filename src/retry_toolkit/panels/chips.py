@@ -7,18 +7,13 @@ from typing import Any, Final
 
 from retry_toolkit.frames.filters import CATEGORY_FILTERS, Choice
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.query import View
+from retry_toolkit.panels.state.query import OFF, View
 from retry_toolkit.panels.view import clipped, redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Child, Node, button, copy_button, el, moment
 from retry_toolkit.text import MISSING, Texts
 
 _TIMES: Final = ("since", "until", "ended_since")
-# What each chip goes back to when it is dropped.
-_OFF: Final[dict[str, Any]] = dict.fromkeys((*CATEGORY_FILTERS, *_TIMES, "task_ids")) | {
-    "retryable_only": False,
-    "text": "",
-}
 _FAMILIES: Final = {"status": "status", "failure_category": "category", "refusal": "refusal"}
 _LONGEST: Final = 80
 _TITLE_AT_MOST: Final = 400
@@ -43,8 +38,8 @@ class ChipsView:
             self._table.reset()
         elif action == "drop" and value == "span":
             self._table.show_last("")
-        elif action == "drop" and value in _OFF:
-            self._table.filter(**{value: _OFF[value]})
+        elif action == "drop" and value is not None and value in OFF:
+            self._table.filter(**{value: OFF[value]})
 
     def _draw(self) -> None:
         texts, view = self._session.texts, self._table.view

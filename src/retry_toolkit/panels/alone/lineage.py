@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipywidgets
 import pandas as pd
-from traitlets import Bunch
 
 from retry_toolkit.frames.build import empty_frame
 from retry_toolkit.frames.schema import LINEAGE
@@ -56,19 +55,7 @@ class LineagePanel(Panel):
     def _bind(self) -> None:
         redraw(self._draw, speaks(self.state.session))
         self.state.catalog.observe(lambda _: self._renew(), names="catalog")
-        self.state.report.observe(lambda _: self._take_open(), names="task_id")
-        self.observe(self._open, names="selected")
-
-    def _take_open(self) -> None:
-        task_id = self.state.report.task_id
-        self.selected = () if task_id is None else (task_id,)
-
-    def _open(self, change: Bunch) -> None:
-        wanted = change.new[0] if change.new else None
-        if wanted is None:
-            self.state.report.close()
-        elif wanted != self.state.report.task_id:
-            self.state.report.open(wanted)
+        self._select_what_is_open()
 
     def _make_frame(self) -> pd.DataFrame:
         if self._given is not None:

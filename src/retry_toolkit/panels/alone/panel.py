@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,8 +20,6 @@ from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.policy import TIMING, Timing
 from retry_toolkit.settings import Language, load_settings
 from retry_toolkit.text import Texts
-
-Source = Platform | pd.DataFrame
 
 
 class Frame(TraitType[pd.DataFrame, pd.DataFrame]):
@@ -75,6 +72,23 @@ class Panel(HasTraits):
         self._frame_wanted = self._frame_wanted or names in (All, "frame") or "frame" in names
         super().observe(handler, names, type)
 
+    def _select_what_is_open(self) -> None:
+        """Have `selected` and the open task be the same, whichever of them changes."""
+        self.state.report.observe(lambda _: self._take_open(), names="task_id")
+        self.observe(self._open, names="selected")
+        self._take_open()
+
+    def _take_open(self) -> None:
+        task_id = self.state.report.task_id
+        self.selected = () if task_id is None else (task_id,)
+
+    def _open(self, change: Bunch) -> None:
+        wanted = change.new[0] if change.new else None
+        if wanted is None:
+            self.state.report.close()
+        elif wanted != self.state.report.task_id:
+            self.state.report.open(wanted)
+
     def _make_frame(self) -> pd.DataFrame:
         raise NotImplementedError
 
@@ -117,29 +131,3 @@ def make_state(
         archive=archive,
         timing=timing,
     )
-
-
-def one_of(panel: str, source: object, state: DeskState | None) -> None:
-    """Refuse a panel that is given nothing to show, or two things.
-
-    Raises:
-        TypeError: It is.
-    """
-    if (source is None) == (state is None):
-        raise TypeError(f"{panel} takes either something to show or state=, the state of another panel.")
-    if state is not None and not isinstance(state, DeskState):
-        raise TypeError(f"state= is the state of a panel (panel.state), not {type(state).__name__}.")
-
-
-def platform_of(source: object, frames: Callable[[pd.DataFrame], FramePlatform], panel: str) -> Platform:
-    """The platform itself, or a frame in its place.
-
-    Raises:
-        TypeError: It is neither.
-        ValueError: The frame lacks columns.
-    """
-    if isinstance(source, pd.DataFrame):
-        return frames(source)
-    if isinstance(source, Platform):
-        return source
-    raise TypeError(f"{panel} takes a platform from connect() or a DataFrame, not {type(source).__name__}.")

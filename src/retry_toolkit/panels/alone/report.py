@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
-from traitlets import Bunch
 
 from retry_toolkit.frames.build import stages_frame
-from retry_toolkit.panels.alone.panel import Panel, Source, make_state, one_of, platform_of
+from retry_toolkit.panels.alone.source import Source, SourcePanel
 from retry_toolkit.panels.report import ReportView
 from retry_toolkit.panels.state.background import Background
 from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.frames import of_tasks
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import el
@@ -21,7 +17,7 @@ from retry_toolkit.retry.policy import TIMING, Timing
 from retry_toolkit.settings import Language
 
 
-class StageReportPanel(Panel):
+class StageReportPanel(SourcePanel):
     """What is known of a task: its stages, error, log, output and attempts, its lineage, and the ways to retry it.
 
     Args:
@@ -55,39 +51,28 @@ class StageReportPanel(Panel):
         archive: Archive | None = None,
         timing: Timing = TIMING,
     ) -> None:
-        one_of("StageReportPanel", source, state)
-        if state is None:
-            platform = platform_of(source, partial(of_tasks, stages=stages), "StageReportPanel")
-            made = make_state(platform, language=language, background=background, archive=archive, timing=timing)
-            super().__init__(made, owned=True)
-        else:
-            super().__init__(state, owned=False)
-        self._hint = Fragment()
-        self._build(self._hint, ReportView(self.state).widget)
-        self._bind()
+        super().__init__(
+            source,
+            stages=stages,
+            state=state,
+            language=language,
+            background=background,
+            archive=archive,
+            timing=timing,
+        )
         if task_id is not None:
             self.state.report.open(task_id)
         if self._owned:
             # Its lineage and its neighbours are told by the list, which may come later.
             self.state.catalog.load()
 
-    def _bind(self) -> None:
+    def _compose(self) -> None:
         report = self.state.report
+        self._hint = Fragment()
+        self._build(self._hint, ReportView(self.state).widget)
         redraw(self._draw_hint, speaks(self.state.session), (report, ["task_id"]))
         report.observe(lambda _: self._renew(), names="task")
-        redraw(self._take_open, (report, ["task_id"]))
-        self.observe(self._open, names="selected")
-
-    def _take_open(self) -> None:
-        task_id = self.state.report.task_id
-        self.selected = () if task_id is None else (task_id,)
-
-    def _open(self, change: Bunch) -> None:
-        wanted = change.new[0] if change.new else None
-        if wanted is None:
-            self.state.report.close()
-        elif wanted != self.state.report.task_id:
-            self.state.report.open(wanted)
+        self._select_what_is_open()
 
     def _make_frame(self) -> pd.DataFrame:
         task = self.state.report.task

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import ipywidgets
 import pandas as pd
 from traitlets import Bunch
@@ -11,25 +9,20 @@ from traitlets import Bunch
 from retry_toolkit.frames.build import empty_frame
 from retry_toolkit.frames.filters import filter_tasks
 from retry_toolkit.frames.schema import TASKS
-from retry_toolkit.panels.alone.panel import Panel, Source, make_state, one_of, platform_of
+from retry_toolkit.panels.alone.source import SourcePanel
 from retry_toolkit.panels.figures import FiguresView
 from retry_toolkit.panels.filters import FiltersView
 from retry_toolkit.panels.groups import GroupsView
 from retry_toolkit.panels.header import HeaderView
 from retry_toolkit.panels.retry import RetryBarView
-from retry_toolkit.panels.state.background import Background
-from retry_toolkit.panels.state.desk import DeskState
-from retry_toolkit.panels.state.frames import FramePlatform, of_tasks
+from retry_toolkit.panels.state.frames import FramePlatform
 from retry_toolkit.panels.tasks import TasksView
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import el
-from retry_toolkit.retry.archive import Archive
-from retry_toolkit.retry.policy import TIMING, Timing
-from retry_toolkit.settings import Language
 
 
-class TriagePanel(Panel):
+class TriagePanel(SourcePanel):
     """Figures, causes, filters and the table of tasks; a selection of them can be retried where there is a platform.
 
     Args:
@@ -51,24 +44,7 @@ class TriagePanel(Panel):
         ValueError: The frame lacks a column; the message names it.
     """
 
-    def __init__(
-        self,
-        source: Source | None = None,
-        *,
-        stages: pd.DataFrame | None = None,
-        state: DeskState | None = None,
-        language: Language | None = None,
-        background: Background | None = None,
-        archive: Archive | None = None,
-        timing: Timing = TIMING,
-    ) -> None:
-        one_of("TriagePanel", source, state)
-        if state is None:
-            platform = platform_of(source, partial(of_tasks, stages=stages), "TriagePanel")
-            made = make_state(platform, language=language, background=background, archive=archive, timing=timing)
-            super().__init__(made, owned=True)
-        else:
-            super().__init__(state, owned=False)
+    def _compose(self) -> None:
         self._note = Fragment()
         self._build(self._head(), FiguresView(self.state).widget, GroupsView(self.state).widget, self._list())
         self._bind()

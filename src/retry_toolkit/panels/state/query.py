@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 from retry_toolkit.frames.conditions import Mask, Positions
 from retry_toolkit.frames.filters import Filters
 from retry_toolkit.frames.schema import TASKS
+
+OFF: Final[Mapping[str, Any]] = {field.name: field.default for field in fields(Filters)}
+"""Every filter, and what it is while it is off."""
 
 FAILED_ONLY: Final = Filters(status="failed")
 """What the table shows until somebody filters."""
