@@ -33,23 +33,21 @@ TABS: Final[dict[str, Callable[[DeskState], CostTab]]] = {
 
 
 class CostsView:
-    """Three tabs, of which only what is open is kept up to date."""
+    """Three tabs, of which only what is open is kept up to date; `first` of the `TABS` is open to begin with."""
 
-    def __init__(self, desk: DeskState) -> None:
+    def __init__(self, desk: DeskState, first: str = "lineages") -> None:
         self._desk = desk
         self._session = desk.session
         self._built: dict[int, CostTab] = {}
         self._head = Fragment()
-        self._tabs: Any = ipywidgets.Tab(children=[ipywidgets.VBox([]) for _ in TABS], selected_index=0)
+        self._tabs: Any = ipywidgets.Tab(
+            children=[ipywidgets.VBox([]) for _ in TABS], selected_index=list(TABS).index(first)
+        )
         self._tabs.observe(self._session.guard(lambda _change: self._open()), names="selected_index")
         self.widget: Any = ipywidgets.VBox([self._head, self._tabs])
         self.widget.add_class("fd-card").add_class("fd-costs")
         redraw(self._draw, speaks(self._session), (desk.catalog, ["catalog", "problem"]))
         self._open()
-
-    def choose(self, name: str) -> None:
-        """Open one of the `TABS`."""
-        self._tabs.selected_index = list(TABS).index(name)
 
     def _open(self) -> None:
         chosen = self._tabs.selected_index

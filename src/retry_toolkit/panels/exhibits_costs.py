@@ -28,9 +28,7 @@ class CostsPanel(Panel):
 
     def __init__(self, state: DeskState, tab: str) -> None:
         super().__init__(state, owned=False)
-        costs = CostsView(state)
-        costs.choose(tab)
-        self._build(costs.widget)
+        self._build(CostsView(state, tab).widget)
 
 
 def _costs(

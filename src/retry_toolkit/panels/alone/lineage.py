@@ -43,7 +43,7 @@ class LineagePanel(Panel):
         self._given = None if "status" in frame.columns else frame
         if self._given is not None:
             told = self._given[["task_id", "outcome"]].dropna()
-            self.state.forest.known_outcomes = dict(zip(told["task_id"], told["outcome"], strict=True))
+            self.state.forest.known_outcomes = dict(zip(told["task_id"].astype("str"), told["outcome"], strict=True))
         self._title = Fragment()
         view = ForestView(self.state)
         card = ipywidgets.VBox([self._title, view.widget])

@@ -116,7 +116,7 @@ def check_columns(frame: object, needed: Iterable[str], what: str) -> pd.DataFra
     return frame
 
 
-def of_tasks(tasks: pd.DataFrame, stages: pd.DataFrame | None = None) -> FramePlatform:
+def of_tasks(tasks: pd.DataFrame, stages: pd.DataFrame | None = None) -> TasksPlatform:
     """A frame of tasks, as `load_tasks` gives it or cut to some of its columns: what is not there is unknown.
 
     Args:
