@@ -104,11 +104,11 @@ def _cells(row: Any) -> list[Text]:
 
 
 def headline(text: str) -> str:
-    """The line that says what happened: the last of a traceback, else the first."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        return ""
-    return lines[-1] if lines[0].startswith("Traceback ") else lines[0]
+    """The line that says what happened: of a traceback what was raised, else the first."""
+    # Where there are errors to print there are frames already; other commands need neither.
+    from retry_toolkit.frames.fingerprints import raised_line
+
+    return raised_line(text) or next((line for line in text.splitlines() if line.strip()), "")
 
 
 def _missing(value: object) -> bool:

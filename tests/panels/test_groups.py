@@ -9,7 +9,7 @@ import pytest
 
 from retry_toolkit.errors import Unavailable
 from retry_toolkit.panels.confirmations import confirmation_node
-from retry_toolkit.panels.groups import bars, worth_parts
+from retry_toolkit.panels.groups import GroupsView, bars, worth_parts
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.groups import Past, past_of
 from retry_toolkit.platforms.base import TaskRecord
@@ -60,6 +60,31 @@ def test_groups_follow_what_is_retried(make_desk: MakeDesk, platform: MemoryPlat
     desk.retry.propose_stage()
     confirm(desk)
     assert counts(desk) == {"row * is empty": 3}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "broken", "room"),
+    [
+        ((make_task("a", error="disk full"),), False, True),
+        ((make_task("ok", status="succeeded"),), False, False),
+        ((make_task("a", error="disk full"),), True, False),
+    ],
+)
+def test_causes_keep_their_room_until_they_are_known(
+    make_desk: MakeDesk, tasks: tuple[TaskRecord, ...], *, broken: bool, room: bool
+) -> None:
+    """Grey lines while the list is read; nothing where nothing has failed, or where the list cannot be read."""
+    background = WhenTold()
+    platform = MemoryPlatform.of(*tasks)
+    if broken:
+        platform.breaks["tasks"] = Unavailable("away")
+    desk = make_desk(platform, background=background)
+    view = GroupsView(desk)
+    assert desk.groups.waiting
+    assert view.widget.layout.display is None
+    background.run()
+    assert not desk.groups.waiting
+    assert (view.widget.layout.display is None) == room
 
 
 def test_what_retries_came_to_is_learned(make_desk: MakeDesk) -> None:

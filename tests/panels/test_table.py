@@ -226,6 +226,10 @@ def test_a_span_moves_on_with_each_load(make_desk: MakeDesk) -> None:
     assert desk.table.filters.since is not None
     assert desk.table.filters.since > past
     assert shown(desk) == ["new"]
+    desk.table.filters = replace(desk.table.filters, since=past)
+    desk.catalog.refresh_quietly()
+    assert desk.table.filters.since != past
+    assert shown(desk) == ["new"]
     desk.table.filter(text="sales")
     assert desk.table.span == "1h"
     desk.table.filter(since=past)

@@ -156,6 +156,10 @@ def test_messages_of_the_browser_reach_the_state(make_desk: MakeDesk) -> None:
             "Traceback (most recent call last):\n" + "  deep\n" * 9_000 + "RecursionError: too deep",
             "RecursionError: too deep",
         ),
+        (
+            'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: bad row\n  row 7\nask for help',
+            "ValueError: bad row",
+        ),
         ("a\tb\x1b[31m", "a b [31m"),
         ("x" * 200, "x" * 19 + "…"),
     ],

@@ -22,6 +22,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _NOISE = r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\x{E000}]"
 
 # The line after the frames of the last traceback: messages can go on for lines, and the last of a chain was raised.
+_TRACED = "Traceback (most recent call last)"
 _RAISED = r'(?s)(?:.*\n|^)  File "[^\n]*(?:\n[ \t][^\n]*)*\n(?P<line>[^\n]+)'
 _LAST = r"(?s)(?:.*\n|^)(?P<line>[^\n]*\S[^\n]*)"
 _FIRST = r"(?:^|\n)(?P<line>[^\n]*\p{L}[^\n]*)"
@@ -79,6 +80,15 @@ def fingerprints(messages: Iterable[str | None]) -> Any:
     return pc.take(_of_distinct(encoded.dictionary), encoded.indices)
 
 
+def raised_line(message: str) -> str | None:
+    """The line of a Python traceback that says what was raised; None where the message has no traceback."""
+    if _TRACED not in message:
+        return None
+    tail = pa.array([_SURROGATES.sub("\ufffd", message[-_TAIL:])], type=pa.large_string())
+    line: str | None = _raised_line(tail)[0].as_py()
+    return line
+
+
 def masked(lines: Iterable[str]) -> list[str]:
     """Each line whole, with its numbers, ids, times, addresses and paths removed; codes and what is quoted stay.
 
@@ -130,7 +140,7 @@ def _between_marks(marked: Any, variable: str) -> Any:
 
 def _telling_line(messages: Any) -> Any:
     """The line that says what broke: of a Python traceback what was raised, else the first with a letter in it."""
-    traced = pc.match_substring(messages, "Traceback (most recent call last)")
+    traced = pc.match_substring(messages, _TRACED)
     return _where(traced, _first_line(messages), lambda: _raised_line(messages.filter(traced)))
 
 

@@ -24,7 +24,7 @@ _COLUMNS: Final = ("count", "cause", "stages", "trend", "first_seen", "last_seen
 
 
 class GroupsView:
-    """A table of causes; choosing one shows its tasks. Hidden where nothing has failed."""
+    """A table of causes; choosing one shows its tasks. Hidden where nothing has failed, grey until that is known."""
 
     def __init__(self, desk: DeskState) -> None:
         self._desk = desk
@@ -37,7 +37,7 @@ class GroupsView:
         redraw(
             self._draw,
             speaks(desk.session),
-            (self._groups, ["groups", "past", "expanded"]),
+            (self._groups, ["groups", "past", "expanded", "waiting"]),
             (self._table, ["filters"]),
         )
 
@@ -50,19 +50,27 @@ class GroupsView:
 
     def _draw(self) -> None:
         texts, groups = self._desk.session.texts, self._groups.groups
-        self.widget.layout.display = "none" if groups is None or groups.empty else None
-        if groups is None or groups.empty:
-            self._fragment.show(language=texts.language)
-            return
-        shown = groups.head(SHOWN_AT_MOST if self._groups.expanded else SHOWN)
-        chosen = self._table.filters.fingerprint
-        rows = [_row(texts, row, self._groups.past, chosen) for row in shown.to_dict("records")]
+        known = groups is not None and not groups.empty
+        self.widget.layout.display = None if known or self._groups.waiting else "none"
+        rows = [] if groups is None else self._rows(texts, groups)
+        waiting = self._groups.waiting
         head = el("tr", *(el("th", texts(f"groups.{name}"), scope="col", cls=f"fd-at-{name}") for name in _COLUMNS))
+        body = el("tbody", *([_grey_row()] * SHOWN if waiting else rows), aria_busy="true" if waiting else None)
         self._fragment.show(
-            el("div", el("h2", texts("groups.title")), self._more(texts, len(groups)), cls="fd-card-head"),
-            el("table", el("thead", head), el("tbody", *rows), cls="fd-numbers fd-causes-table"),
+            el(
+                "div",
+                el("h2", texts("groups.title")),
+                self._more(texts, 0 if groups is None else len(groups)),
+                cls="fd-card-head",
+            ),
+            el("table", el("thead", head), body, cls="fd-numbers fd-causes-table"),
             language=texts.language,
         )
+
+    def _rows(self, texts: Texts, groups: pd.DataFrame) -> list[Node]:
+        shown = groups.head(SHOWN_AT_MOST if self._groups.expanded else SHOWN)
+        chosen = self._table.filters.fingerprint
+        return [_row(texts, row, self._groups.past, chosen) for row in shown.to_dict("records")]
 
     def _more(self, texts: Texts, count: int) -> Child:
         if count <= SHOWN:
@@ -70,6 +78,11 @@ class GroupsView:
         expanded = self._groups.expanded
         label = texts("groups.fewer") if expanded else texts("groups.all", n=count, count=texts.count(count))
         return button(label, action="more", aria_expanded="true" if expanded else "false")
+
+
+def _grey_row() -> Node:
+    """A line in the place of a cause that is not known yet."""
+    return el("tr", *(el("td", el("span", cls="fd-grey"), cls=f"fd-at-{name}") for name in _COLUMNS), cls="fd-waiting")
 
 
 def _row(texts: Texts, row: Mapping[Any, Any], past: Mapping[str, Past] | None, chosen: object) -> Node:

@@ -8,6 +8,7 @@ from typing import Final
 
 from traitlets import HasTraits
 
+from retry_toolkit.frames.fingerprints import raised_line
 from retry_toolkit.panels.state.problems import Problem
 from retry_toolkit.panels.state.session import Session
 from retry_toolkit.panels.widgets.markup import Child, Node, el
@@ -78,18 +79,18 @@ def retries_text(texts: Texts, retry_count: int | None, retry_limit: int | None)
 
 
 def one_line(text: str | None, limit: int) -> str:
-    """What an error says in one line, cut to `limit` characters: of a traceback the last line, else the first.
+    """What an error says in one line, cut to `limit` characters: of a traceback what was raised, else the first line.
 
     A first line that is only a heading is followed by the next.
     """
+    line = raised_line(text or "") or _first_line(text or "")
+    return clipped("".join(char if char.isprintable() else " " for char in line.strip()), limit)
+
+
+def _first_line(text: str) -> str:
     # Errors can be megabytes, and every row of a page asks.
-    traceback = (text or "").lstrip().startswith("Traceback")
-    part = (text or "")[-_LOOKED_AT:] if traceback else (text or "").lstrip()[:_LOOKED_AT]
-    lines = [line.strip() for line in part.splitlines() if line.strip()]
-    if not lines:
-        return ""
-    line = lines[-1] if traceback else " ".join(lines[: 2 if lines[0].endswith((":", "：")) else 1])
-    return clipped("".join(char if char.isprintable() else " " for char in line), limit)
+    lines = [line.strip() for line in text.lstrip()[:_LOOKED_AT].splitlines() if line.strip()]
+    return " ".join(lines[: 2 if lines and lines[0].endswith((":", "：")) else 1])
 
 
 def clipped(text: str, limit: int) -> str:

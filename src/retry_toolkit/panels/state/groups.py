@@ -40,6 +40,8 @@ class Past:
 class GroupsState(HasTraits):
     """`groups` of the failed tasks in the list, columns of `schema.GROUPS`; `past` of their retries by fingerprint.
 
+    `waiting` says that no groups are known yet, and may still come.
+
     Args:
         session: Whose platform tells of attempts.
         catalog: The list.
@@ -49,6 +51,7 @@ class GroupsState(HasTraits):
     groups = Instance(pd.DataFrame, allow_none=True)
     past: Any = Instance(dict, allow_none=True)
     expanded = Bool()
+    waiting = Bool(True)
 
     def __init__(self, session: Session, catalog: CatalogState, archive: Archive) -> None:
         super().__init__()
@@ -59,12 +62,16 @@ class GroupsState(HasTraits):
         self._again = False
         self._learned_of: datetime | None = None
         catalog.observe(lambda _: self._regroup(), names="catalog")
+        catalog.observe(lambda _: self._wait(), names="problem")
 
     def learn(self) -> None:
         """Read what retries came to."""
         catalog = self._catalog.catalog
         if catalog is not None:
             self._session.start(partial(self._rates, catalog), self._learned, self._not_learned)
+
+    def _wait(self) -> None:
+        self.waiting = self.groups is None and self._catalog.problem is None
 
     def _regroup(self, rest_s: float = 0.0) -> None:
         """Group anew, after a rest; asked for while grouping, once more afterwards."""
@@ -81,13 +88,14 @@ class GroupsState(HasTraits):
     def _grouped(self, found: tuple[pd.DataFrame, float]) -> None:
         self._grouping = False
         self.groups, took_s = found
+        self.waiting = False
         if self._again:
             self._again = False
             # While a large batch runs, rows change all the time: most of the kernel's is for the page.
             self._regroup(rest_s=2 * took_s)
 
     def _not_grouped(self, error: Exception) -> None:
-        self._grouping = False
+        self._grouping = self.waiting = False
         self._session.notices.report(error)
 
     def _rates(self, catalog: Catalog) -> dict[str, Past]:

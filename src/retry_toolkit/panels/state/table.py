@@ -72,6 +72,8 @@ class TableState(HasTraits):
         self._undoable: tuple[frozenset[str], frozenset[str]] | None = None
         self._places = Places()
         catalog.observe(lambda _: self._loaded(), names="catalog")
+        # A look that found nothing new changes no row, but time has passed.
+        catalog.observe(lambda _: self._move_on(), names="loaded_at")
         self.observe(lambda _: self._show(), names=["page", "page_size", "selected", "columns"])
 
     @property
@@ -254,13 +256,24 @@ class TableState(HasTraits):
         catalog = self._catalog.catalog
         if catalog is None:
             return
-        if self.span:
-            self.filters = replace(self.filters, since=start_of(self.span, datetime.now(UTC)))
+        self.filters = self._moved()
         self._arrange()
         # Ids that the platform no longer has cannot be acted on: forget them.
         gone = frozenset(task_id for task_id in self.selected if task_id not in catalog)
         if gone:
             self.selected = self.selected - gone
+
+    def _move_on(self) -> None:
+        filters = self._moved()
+        if filters != self.filters:
+            self.filters = filters
+            self._arrange()
+
+    def _moved(self) -> Filters:
+        """The filters, with the span ending now."""
+        if not self.span:
+            return self.filters
+        return replace(self.filters, since=start_of(self.span, datetime.now(UTC)))
 
     def _arrange(self, page: int | None = None) -> None:
         catalog = self._catalog.catalog
