@@ -106,7 +106,7 @@ def _cells(row: Any) -> list[Text]:
 def headline(text: str) -> str:
     """The line that says what happened: of a traceback what was raised, else the first."""
     # Where there are errors to print there are frames already; other commands need neither.
-    from retry_toolkit.frames.fingerprints import raised_line
+    from retry_toolkit.frames.fingerprints import raised_line  # noqa: PLC0415 - pandas loads slowly
 
     return raised_line(text) or next((line for line in text.splitlines() if line.strip()), "")
 

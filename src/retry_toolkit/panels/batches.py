@@ -61,8 +61,10 @@ def card_node(texts: Texts, card: Card, names: Mapping[str, str], *, can_act: bo
         _tools(texts, card, can_act=can_act, can_take=can_take),
         _items(texts, card, names, can_act=can_act),
         cls="fd-outcome" if card.condition in {"running", "ended"} else "fd-outcome fd-still",
+        tabindex="-1",
         aria_label=texts("outcome.label"),
         data_key=f"batch-{card.batch_id}",
+        data_tells=card.batch_id,
     )
 
 

@@ -19,6 +19,8 @@ from retry_toolkit.text import MISSING, Texts
 _CAUSES_SHOWN: Final = 5
 _ROWS_SHOWN: Final = 100
 _LONGEST: Final = 160
+_OPENED_BY: Final = {"stage": "stage", "batch": "propose", "whole": "whole"}
+"""Actions of the buttons that ask each kind of question: there the focus goes back to."""
 ANSWERS: Final = frozenset({"confirm", "cancel", "typed", "careful", "files", "name"})
 """Actions of the controls of a question."""
 
@@ -65,7 +67,9 @@ def confirmation_node(texts: Texts, proposal: Proposal, past: Mapping[str, Past]
         el("p", texts(f"block.{block}"), cls="fd-muted fd-why") if block else None,
         el("div", yes if proposal.ready else None, no, cls="fd-buttons"),
         cls="fd-confirm",
+        tabindex="-1",
         aria_label=title,
+        data_asks=_OPENED_BY[proposal.kind],
         data_key=f"confirm-{proposal.kind}",
     )
 

@@ -82,7 +82,7 @@ class GroupsView:
 
 def _grey_row() -> Node:
     """A line in the place of a cause that is not known yet."""
-    return el("tr", *(el("td", el("span", cls="fd-grey"), cls=f"fd-at-{name}") for name in _COLUMNS), cls="fd-waiting")
+    return el("tr", *(el("td", el("span", cls="fd-grey"), cls=f"fd-at-{name}") for name in _COLUMNS))
 
 
 def _row(texts: Texts, row: Mapping[Any, Any], past: Mapping[str, Past] | None, chosen: object) -> Node:

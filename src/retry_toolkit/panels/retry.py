@@ -8,6 +8,7 @@ from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, away_node, card
 from retry_toolkit.panels.confirmations import ANSWERS, answer, confirmation_node
 from retry_toolkit.panels.state.batches import Card
 from retry_toolkit.panels.state.desk import DeskState
+from retry_toolkit.panels.state.proposals import Kind
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import Child, Node, button, el
@@ -58,11 +59,16 @@ class RetryBarView:
     def _draw(self) -> None:
         texts, proposal = self._session.texts, self._retry.proposal
         parts: list[Child] = [self._build_bar(texts)]
-        if proposal is not None and proposal.kind == "batch":
+        if proposal is not None and self._asks("batch"):
             parts.append(confirmation_node(texts, proposal, self._desk.groups.past or {}))
         parts.extend(self._build_card(texts, card) for card in self._cards())
         parts.append(away_node(texts, [card for card in self._desk.batches.away if card.kind == "batch"]))
         self._fragment.show(el("div", *parts), language=texts.language)
+
+    def _asks(self, kind: Kind) -> bool:
+        """Whether a question of that kind is open: its own button is the first choice then."""
+        proposal = self._retry.proposal
+        return proposal is not None and proposal.kind == kind
 
     def _cards(self) -> list[Card]:
         """Every batch; a retry of one task only where it needs somebody and its report is not open beside it."""
@@ -117,7 +123,7 @@ class RetryBarView:
             button(
                 texts("retry.starting" if self._retry.starting else "retry.planning") if busy else label,
                 action="propose",
-                cls="fd-button fd-primary",
+                cls="fd-button" if self._asks("batch") else "fd-button fd-primary",
                 disabled=block is not None or busy,
                 aria_describedby="fd-batch-why" if block else None,
             ),
@@ -181,13 +187,14 @@ class TaskActionsView:
             "whole": texts("retry.whole"),
         }
         buttons: list[Child] = []
+        asked = self._retry.proposal is not None and self._retry.proposal.kind != "batch"
         for kind, block in blocks.items():
             preparing = self._retry.preparing == kind
             buttons.append(
                 button(
                     texts("retry.preparing") if preparing else labels[kind],
                     action=kind,
-                    cls="fd-button fd-primary" if kind == "stage" else "fd-button",
+                    cls="fd-button fd-primary" if kind == "stage" and not asked else "fd-button",
                     disabled=block is not None or preparing,
                     aria_describedby=f"fd-why-{kind}" if block else None,
                 )

@@ -140,8 +140,9 @@ class RetryState(HasTraits):
         proposal = self.proposal
         if proposal is None or proposal.key != key or not proposal.can_confirm or self.starting:
             return
-        self.proposal = None
+        # In this order the button that asked is closed when the question goes: no focus falls on it.
         self.starting = True
+        self.proposal = None
         try:
             self._batches.begin(proposal, partial(self._begun, proposal), self._not_begun)
         except Exception:

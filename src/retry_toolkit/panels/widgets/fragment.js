@@ -6,7 +6,7 @@ const TAGS = new Set(
 );
 const ATTRIBUTES = new Set(
   ("class id role title tabindex scope colspan type datetime disabled lang for aria-label aria-labelledby aria-describedby aria-current " +
-    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal data-form data-chosen data-fold data-arrows data-brings data-scroll open " +
+    "aria-pressed aria-live aria-hidden aria-busy aria-expanded data-key data-kind data-action data-value data-copies data-copies-text data-done data-stick data-checked data-reveal data-form data-chosen data-fold data-arrows data-brings data-scroll data-asks data-tells open " +
     "name placeholder autocomplete maxlength spellcheck value max").split(" "),
 );
 
@@ -97,6 +97,46 @@ function moveAmong(event) {
   event.preventDefault();
 }
 
+/**
+ * The focus goes to a question that the reader asked for, and when it is answered back to what asked, or to what
+ * came of it. It is only taken from where nothing else has it: a reader who went on meanwhile stays there.
+ */
+function followQuestions(root) {
+  const told = () => new Set([...root.querySelectorAll("[data-tells]")].map((part) => part.dataset.tells));
+  let [question, acted, back, known] = [null, false, null, new Set()];
+
+  function land() {
+    if (!back || document.activeElement !== document.body) return (back = null);
+    const news = [...root.querySelectorAll("[data-tells]")].find((part) => !known.has(part.dataset.tells));
+    const target = news ?? root.querySelector(`button[data-action="${CSS.escape(back)}"]:not(:disabled)`);
+    if (!target) return;
+    back = null;
+    target.focus();
+  }
+
+  function follow(change) {
+    const focus = document.activeElement;
+    const inside = Boolean(question?.contains(focus));
+    const before = told();
+    const mine = focus === document.body || root.contains(focus);
+    change();
+    const now = root.querySelector("[data-asks]");
+    if (now && now !== question && acted && mine) {
+      acted = false;
+      now.focus({ preventScroll: true });
+      now.scrollIntoView({ block: "nearest" });
+    } else if (!now && inside) [back, known] = [question.dataset.asks, before];
+    question = now;
+    if (back) land();
+  }
+
+  root.addEventListener("click", () => (acted = true));
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && question?.contains(event.target)) question.querySelector('button[data-action="cancel"]')?.click();
+  });
+  return follow;
+}
+
 async function act(event, root, model) {
   const button = event.target.closest("button");
   if (!button || !root.contains(button) || button.disabled) return;
@@ -118,9 +158,10 @@ function render({ model, el }) {
     const { type, dataset, checked, value } = target;
     if (dataset.action) model.send({ action: dataset.action, value: { radio: dataset.value, checkbox: String(checked) }[type] ?? value });
   });
+  const follow = followQuestions(root);
   const show = () => {
     root.lang = model.get("language");
-    fill(root, model.get("nodes"), model.get("language"));
+    follow(() => fill(root, model.get("nodes"), model.get("language")));
   };
   model.on("change:nodes", show);
   model.on("change:language", show);
