@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.browser.chromium import Profiles, snapshot
 from tests.browser.desk import FIRST_ROWS_MS, Desk
+from tests.browser.gate import Gate
 from tests.browser.ledger import Ledger
 from tests.browser.stack import make_settings, run_dashboard, run_platform
 
@@ -76,6 +77,28 @@ def test_figures_keep_their_room_while_they_load(dashboard: str, ledger: Ledger,
     before = page.locator(".fd-figures").evaluate(height)
     expect(grey).to_have_count(0, timeout=FIRST_ROWS_MS)
     assert page.locator(".fd-figures").evaluate(height) == before
+
+
+def test_nothing_moves_when_the_list_comes(tmp_path: Path, own: ExitStack, profiles: Profiles) -> None:
+    """Figures, causes and the list stand where they will be, however long the platform takes to answer."""
+    settings = make_settings(tmp_path)
+    ledger = own.enter_context(run_platform(settings))
+    for word in ("late", "torn", "lost", "void", "mute"):
+        ledger.failed("Moves", params={"error": f"the file is {word}"})
+    gate = own.enter_context(Gate(ledger.url, lambda path: path.startswith("/api/v1/tasks?")).serving())
+    gate.close()
+    url = own.enter_context(run_dashboard(settings.model_copy(update={"url": f"{gate.url}/api/v1"})))
+    page = profiles.open(url)
+    expect(page.locator(".fd-groups .fd-grey").first).to_be_visible(timeout=FIRST_ROWS_MS)
+    places = "(all) => all.map((node) => Math.round(node.getBoundingClientRect().top))"
+    cards = page.locator(".fd-figures, .fd-groups, .fd-list")
+    before = cards.evaluate_all(places)
+    snapshot(page, "fresh-loading")
+    page.emulate_media(color_scheme="dark")
+    snapshot(page, "fresh-loading-dark")
+    gate.open()
+    expect(page.locator(".fd-grey")).to_have_count(0, timeout=FIRST_ROWS_MS)
+    assert cards.evaluate_all(places) == before
 
 
 def test_what_failed_since_this_browser_left_is_new(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
