@@ -86,7 +86,7 @@ def test_filters_are_chips_and_travel_in_the_address(many: str, profiles: Profil
     snapshot(page, "table-1-filters")
 
     page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     other = profiles.open(pasted(page), size=(1680, 1050), scheme="dark")
     Desk(other).wait()
     expect(chips(other)).to_have_count(4)
@@ -109,7 +109,7 @@ def test_an_address_that_makes_no_sense_is_told_once(many: str, profiles: Profil
     )
     Desk(page).wait()
     expect(chips(page)).to_have_text(["Status: Failed×", "Owner: li.wei×"])
-    notice = page.get_by_role("alert").filter(has_text="Not understood in this page's address")
+    notice = page.get_by_role("status").filter(has_text="Not understood in this page's address")
     expect(notice).to_contain_text("sort=__class__, status=nonsense")
     expect(notice.locator(".fd-notice-card")).to_have_count(1)
     expect(page).to_have_url(f"{many}#status=failed&owner=li.wei")
@@ -293,7 +293,7 @@ def test_what_is_copied_is_no_formula(many: str, profiles: Profiles) -> None:
     assert "in solve" in pasted(page)
 
     desk.press("Copy as pandas")
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     assert pasted(page).startswith("tasks[\n    (tasks[\"status\"] == 'failed')")
 
 
