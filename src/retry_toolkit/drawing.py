@@ -38,7 +38,7 @@ WIDEST: Final = 1080
 _INDENT: Final = 26
 _LEVELS: Final = 7
 _LEFT: Final = 32
-_COLUMNS: Final = {"status": 444, "attempt": 354, "seconds": 210, "bytes": 134, "created": 118}
+_COLUMNS: Final = {"status": 452, "attempt": 362, "seconds": 218, "bytes": 134, "created": 118}
 """How far from the right edge each column stands."""
 _AT_END: Final = frozenset({"seconds", "bytes"})
 _EDGE: Final = 10

@@ -80,6 +80,7 @@ def test_all_that_can_be_opened(
     for number in range(3):
         tabs.nth(number).click()
         expect(tabs.nth(number)).to_have_attribute("aria-selected", "true")
+        expect(page.locator(".fd-costs .fd-forest:visible, .fd-costs .bqplot:visible").first).to_be_visible()
         expect(page.locator(".fd-costs .fd-waiting")).to_have_count(0)
         assert grave_findings(page) == []
 

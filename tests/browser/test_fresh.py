@@ -67,18 +67,6 @@ def test_seven_figures_stand_in_full_rows(
     snapshot(page, f"fresh-figures-{size[0]}-{scheme}-{locale[:2]}")
 
 
-def test_figures_keep_their_room_while_they_load(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
-    """Grey bars stand in the place of digits: nothing below the figures moves when they come."""
-    ledger.failed("Room", params={"good_from": 9})
-    page = profiles.open(dashboard)
-    grey = page.locator(".fd-figure .fd-grey")
-    expect(grey.first).to_be_visible(timeout=FIRST_ROWS_MS)
-    height = "(node) => node.getBoundingClientRect().height"
-    before = page.locator(".fd-figures").evaluate(height)
-    expect(grey).to_have_count(0, timeout=FIRST_ROWS_MS)
-    assert page.locator(".fd-figures").evaluate(height) == before
-
-
 def test_nothing_moves_when_the_list_comes(tmp_path: Path, own: ExitStack, profiles: Profiles) -> None:
     """Figures, causes and the list stand where they will be, however long the platform takes to answer."""
     settings = make_settings(tmp_path)
