@@ -195,7 +195,7 @@ def _style() -> str:
 def _rules(colours: Sequence[str]) -> str:
     text, quiet, line, ground, failed, succeeded, running, warning = colours
     return (
-        f"svg{{color:{quiet}}}text{{fill:{quiet};font:13px {_FONT}}}.fd-tree-name{{fill:{text}}}"
+        f"svg{{color:{quiet}}}text{{fill:{quiet};font:13px {_FONT}}}.fd-tree-name{{fill:{text};font-weight:500}}"
         f".fd-tree-mark{{fill:{warning}}}.fd-tree-ground{{fill:{ground}}}.fd-tree-band{{fill:none}}.fd-tree-edge{{fill:none;stroke:{line}}}"
         f".fd-tree-fold{{display:none}}.fd-fill{{fill:currentColor}}.fd-cut,.fd-stroke{{fill:none;stroke-width:1.8;"
         f"stroke-linecap:round}}.fd-cut{{stroke:{ground}}}.fd-stroke{{stroke:currentColor}}.fd-is-failed{{color:{failed}}}"
