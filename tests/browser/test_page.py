@@ -43,6 +43,27 @@ known = ipywidgets.Label("Settings: " + " ".join(sorted(k for k in os.environ if
 asked = ipywidgets.Label("Language: " + os.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 ipywidgets.VBox([counter, seen, known, asked, chart])
 """
+SLOW = """
+import anywidget, ipywidgets, traitlets
+
+class Slow(anywidget.AnyWidget):
+    # As long as a busy machine may take.
+    _esm = '''const end = Date.now() + 2500; while (Date.now() < end);
+    export default { render({ model, el }) {
+      const button = document.createElement("button");
+      const show = () => { button.textContent = `${model.get("name")} ${model.get("count")}`; };
+      button.onclick = () => { model.set("count", model.get("count") + 1); model.save_changes(); };
+      model.on("change:count", show);
+      show();
+      el.append(button);
+    } }'''
+    name = traitlets.Unicode().tag(sync=True)
+    count = traitlets.Int(0).tag(sync=True)
+
+asked, answer = Slow(name="asked"), Slow(name="answer")
+asked.observe(lambda change: setattr(answer, "count", 10 * change.new), "count")
+ipywidgets.VBox([asked, answer])
+"""
 BROKEN = 'raise ValueError("secret words of a traceback")'
 
 
@@ -155,6 +176,15 @@ def test_an_uncaught_error_is_told_in_words(tmp_path: Path, own: ExitStack, prof
     expect(alert).to_contain_text("面板无法启动。")
     assert "secret words" not in page.content()
     assert "Traceback" not in page.content()
+
+
+def test_a_part_that_takes_long_to_begin_still_follows(tmp_path: Path, own: ExitStack, profiles: Profiles) -> None:
+    """On a busy machine a widget may need more than the two seconds that anywidget gives it."""
+    settings = make_settings(tmp_path)
+    url = own.enter_context(run_dashboard(settings, write_notebook(tmp_path / "slow.ipynb", SLOW)))
+    page = profiles.open(url)
+    page.get_by_role("button", name="asked 0").click()
+    expect(page.get_by_role("button", name="answer 10")).to_be_visible()
 
 
 def test_a_page_that_lost_its_dashboard_says_so(tmp_path: Path, profiles: Profiles, guard: Guard) -> None:

@@ -8,6 +8,12 @@
     ? { lost: "与面板的连接已断开。平台上的任务不受影响。", reload: "重新加载页面" }
     : { lost: "This page has lost its connection to the dashboard. The tasks on the platform go on.", reload: "Load the page again" };
 
+  // anywidget gives a model two seconds to begin, and afterwards drops every change of it: on a busy machine that would
+  // be a page that looks alive and stands still. Nothing else on this page sets such a timer.
+  const PATIENCE_MS = 120_000;
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  AbortSignal.timeout = (ms) => timeout(Math.max(ms, PATIENCE_MS));
+
   function applyTheme() {
     const chosen = document.body.dataset.theme;
     const isDark = chosen === "dark" || (chosen !== "light" && dark.matches);
