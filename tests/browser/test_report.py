@@ -179,7 +179,7 @@ def test_output_is_read_and_folding_is_remembered(dashboard: str, ledger: Ledger
     page = profiles.open(dashboard)
     desk = open_report(page, "Folded one")
     desk.stage("prepare", "Succeeded").click()
-    expect(page.get_by_text("<img src=x onerror=window.ran=1>")).to_be_visible()
+    expect(page.locator(".fd-report").get_by_text("<img src=x onerror=window.ran=1>", exact=True)).to_be_visible()
     page.get_by_text("deep", exact=True).click()
     expect(page.get_by_text("level 11")).to_be_visible()
     snapshot(page, "report-7-output")

@@ -33,7 +33,7 @@ FRAME = tasks_frame(RECORDS)
 
 def catalog(tasks: pd.DataFrame, stages: pd.DataFrame | None = None) -> Catalog:
     """The catalog of these frames."""
-    return of_tasks(tasks, stages).catalog(NOW)
+    return of_tasks(tasks, stages).as_catalog(NOW)
 
 
 def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:

@@ -114,7 +114,7 @@ class CatalogState(HasTraits):
         started = datetime.now(UTC)
         platform, how = self._session.platform, Reading(stop=self._stop)
         if isinstance(platform, Catalogued):
-            return _Loaded(platform.catalog(started), started, whole=True)
+            return _Loaded(platform.as_catalog(started), started, whole=True)
         if base is not None:
             # What is learned of each load is dear: what comes in quietly is no load of its own.
             at = base.loaded_at if quietly else started

@@ -56,7 +56,7 @@ class Catalog:
 class Catalogued(Protocol):
     """A platform that has its catalog already: frames of a user."""
 
-    def catalog(self, loaded_at: datetime) -> Catalog:
+    def as_catalog(self, loaded_at: datetime) -> Catalog:
         """The catalog."""
 
 

@@ -64,7 +64,7 @@ class TasksPlatform(FramePlatform):
         super().__init__(records, name=f"DataFrame · {len(records):,}")
         self._frames = tasks, stages
 
-    def catalog(self, loaded_at: datetime) -> Catalog:
+    def as_catalog(self, loaded_at: datetime) -> Catalog:
         """The frames as those of a page.
 
         Raises:
