@@ -28,9 +28,10 @@ class Desk:
         return self
 
     def search(self, text: str) -> None:
-        """Type into the search field."""
+        """Type into the search field; return when the table shows nothing else, so that no row moves under a click."""
         self.page.get_by_role("textbox", name="Search", exact=True).fill(text)
         self.page.get_by_role("textbox", name="Search", exact=True).press("Enter")
+        expect(self.table.locator("tr[data-id]").filter(has_not_text=text)).to_have_count(0)
 
     def row(self, title: str) -> Locator:
         """Rows of the table that show this title."""
