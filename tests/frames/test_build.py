@@ -130,6 +130,13 @@ def test_the_earliest_failed_stage_speaks_for_its_task() -> None:
     assert values(frame.iloc[1]) == [None, "hint", "resource", "hint", 1, 5, 0]
 
 
+def test_a_task_that_recovered_keeps_the_retries_that_it_took() -> None:
+    """Of the most retried stage, or of its chain if that is more."""
+    stages = (stage(name="load", status="succeeded", retry_count=2), stage(name="check", status="running"))
+    records = [task(status="running", stages=stages, retry_count=chain) for chain in (None, 1, 4)]
+    assert tasks_frame(records)["retry_count"].tolist() == [2, 2, 4]
+
+
 def test_a_refusal_means_not_retryable() -> None:
     """The platform's judgement, in two columns."""
     frame = tasks_frame([task("a"), task("b", refusal="limit_reached")])

@@ -15,6 +15,7 @@ from retry_toolkit.platforms.bulk import (
     of_failed,
     of_stage,
     of_task,
+    task_retries,
 )
 from retry_toolkit.platforms.decode import parse_moment
 from retry_toolkit.platforms.pipeline_wire import WireTask, running_time, status_of
@@ -97,9 +98,11 @@ def _failed_names(batch: Batch) -> Values:
 
 
 def _task_retries(batch: Batch) -> Values:
-    """Of the failed stage, else of the chain of whole retries."""
-    pairs = zip(batch.rows, batch.failed, strict=True)
-    return [task.lineage_retry_count if stage is None else stage.retry_count or 0 for task, stage in pairs]
+    tasks = zip(batch.rows, batch.stages, batch.failed, strict=True)
+    return [
+        task_retries(task.lineage_retry_count, stages) if failed is None else failed.retry_count or 0
+        for task, stages, failed in tasks
+    ]
 
 
 def _running_times(batch: Batch) -> Values:
