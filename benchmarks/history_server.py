@@ -16,13 +16,19 @@ LARGEST_PAGE = 100
 
 
 class HistoryServer(ThreadingHTTPServer):
-    """Tells of `count` tasks at a port of this machine."""
+    """Tells of `count` tasks at a port of this machine; `sent` has the bytes of each answer."""
 
     daemon_threads = True
 
     def __init__(self, port: int, count: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.count = count
+        self.sent: list[int] = []
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.server_port}/api/v1"
 
     def page(self, number: int, size: int) -> bytes:
         """One page, the same every time that it is asked for."""
@@ -46,6 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.server.sent.append(len(body))
 
     def _page(self, query: dict[str, list[str]]) -> bytes:
         size = min(int(query.get("page_size", ["20"])[0]), LARGEST_PAGE)
