@@ -56,9 +56,7 @@ TASKS: Columns = (
     Column("failure_category", "category", "transient, tool_error, resource, semantic, gate_rejected, unknown, ..."),
     Column("error", "text", "error message of the failed stage, else of the task"),
     Column("fingerprint", "category", "error with its variable parts removed"),
-    Column(
-        "retry_count", "count", "attempt number less one: of the failed stage, else the most of a stage or the chain"
-    ),
+    Column("retry_count", "count", "retries of the failed stage, else the most of any stage or of its chain"),
     Column("retry_limit", "count", "retries allowed"),
     Column("retryable", "flag", "whether the platform would take a retry"),
     Column("refusal", "category", "why not: not_failed, limit_reached, no_failed_stage, files_missing, ..."),
