@@ -13,15 +13,16 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, Response, WebSocket, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, WebSocket, sync_playwright
 
 from benchmarks import report
 from benchmarks.desk import free_port, port_answers, running
@@ -61,6 +62,27 @@ class Weight:
     first_rows_s: float
     script: int
     data: int
+
+
+class Received:
+    """Bytes that a page has received, however many: the browser does not keep the bodies of them all."""
+
+    def __init__(self, session: CDPSession) -> None:
+        self._kinds: dict[str, str] = {}
+        self._sizes: Counter[str] = Counter()
+        session.on("Network.responseReceived", self._begin)
+        session.on("Network.dataReceived", self._add)
+        session.send("Network.enable")
+
+    def of(self, kind: str) -> int:
+        """Of what the browser calls a `Script`, a `Document`, ..."""
+        return sum(size for request, size in self._sizes.items() if self._kinds.get(request) == kind)
+
+    def _begin(self, told: dict[str, str]) -> None:
+        self._kinds[told["requestId"]] = told["type"]
+
+    def _add(self, told: dict[str, Any]) -> None:
+        self._sizes[told["requestId"]] += told["dataLength"]
 
 
 EMPTY: Final = Kind(
@@ -161,9 +183,8 @@ def _open(browser: Browser, url: str, kind: Kind) -> Weight:
     """A page in a profile that has nothing cached."""
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    answers: list[Response] = []
+    received = Received(context.new_cdp_session(page))
     sent: list[int] = []
-    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - it marks what it is given
     page.on("websocket", lambda socket: _count(socket, sent))
     began = time.monotonic()
     page.goto(url, wait_until="commit", timeout=_PATIENCE_MS)
@@ -173,13 +194,9 @@ def _open(browser: Browser, url: str, kind: Kind) -> Weight:
     # What comes after the first rows belongs to the page too.
     page.wait_for_load_state("networkidle", timeout=_PATIENCE_MS)
     page.wait_for_timeout(_QUIET_MS)
-    script, document = (_size(answers, kind_of) for kind_of in ("script", "document"))
+    script, document = received.of("Script"), received.of("Document")
     context.close()
     return Weight(first_rows_s=took, script=script, data=document + sum(sent))
-
-
-def _size(answers: Sequence[Response], kind: str) -> int:
-    return sum(len(answer.body()) for answer in answers if answer.ok and answer.request.resource_type == kind)
 
 
 def _painted(page: Page) -> None:
@@ -201,8 +218,11 @@ def _served(kind: Kind, size: int, folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={settings.dashboard_port}"]
     if kind.ours:
         command = dashboard_command(settings, Launcher(notebook, _ROOT, _ROOT / "share" / "jupyter"))
+    environment = dashboard_environment(settings)
+    # Whoever installs a package has its modules compiled; a page is not to wait for that each time.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     # Elsewhere than here: Voila takes the voila.json of the directory in which it starts.
-    with running(command, dashboard_environment(settings), folder):
+    with running(command, environment, folder):
         deadline = time.monotonic() + 60
         while not port_answers(settings.dashboard_port):
             assert time.monotonic() < deadline, "Voila does not answer"

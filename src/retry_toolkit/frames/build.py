@@ -138,7 +138,8 @@ def _categories(values: Values) -> Any:
 
 def _encoded(values: Any) -> list[Any]:
     if not isinstance(values, pa.Array | pa.ChunkedArray):
-        values = pa.array(values, pa.large_string(), from_pandas=True)
+        coded = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
+        values = pa.array(values, None if coded else pa.large_string(), from_pandas=True)
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     return [chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode() for chunk in chunks]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from retry_toolkit.connector import connect
 from retry_toolkit.errors import SettingsError, Unauthorized, Unsupported
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.view import redraw, speaks
 from retry_toolkit.panels.widgets.token import TokenField
 from retry_toolkit.platforms.base import Platform
-from retry_toolkit.settings import Settings, load_settings
+from retry_toolkit.settings import load_settings
 
 
 def connect_operator(origin: str, token: str) -> Platform:
@@ -23,19 +22,19 @@ def connect_operator(origin: str, token: str) -> Platform:
         Unsupported: The platform asks for no token.
         Unauthorized: It does not take this one.
     """
+    from retry_toolkit.connector import connect  # noqa: PLC0415 - the network loads when somebody types a token
+
     # The page's own token and its read-only setting are not the viewer's.
     bare = load_settings(token=None, read_only=False)
     url = bare.url if bare.url and bare.url.startswith(origin) else origin
     try:
         connect(url, settings=bare).close()
     except Unauthorized:
-        return _connect(url, token, bare)
-    raise Unsupported("This platform asks for no token, so none can open what this page keeps closed.")
-
-
-def _connect(url: str, token: str, settings: Settings) -> Platform:
+        pass
+    else:
+        raise Unsupported("This platform asks for no token, so none can open what this page keeps closed.")
     try:
-        return connect(url, token=token, settings=settings)
+        return connect(url, token=token, settings=bare)
     except SettingsError as error:
         # What no header can carry was never a token of that platform.
         raise Unauthorized("This is not a token.", url=url) from error

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from retry_toolkit.frames.schema import DISK, LINEAGE, STAGES, TASKS, Columns
-from retry_toolkit.panels.state.catalog_frames import Catalog
+from retry_toolkit.panels.state.catalog_frames import Catalog, places_of
 from retry_toolkit.panels.state.given import catalog_of
 from retry_toolkit.panels.state.still import StillPlatform
 from retry_toolkit.platforms.base import (
@@ -79,7 +79,7 @@ class _Records(Mapping[str, TaskRecord]):
     def __init__(self, tasks: pd.DataFrame, stages: pd.DataFrame | None) -> None:
         self._tasks = tasks
         self._stages = stages
-        self._places = {str(task_id): place for place, task_id in enumerate(tasks["task_id"])}
+        self._places = places_of(tasks.astype({"task_id": "str"}))
 
     def __getitem__(self, task_id: str) -> TaskRecord:
         place = self._places[task_id]

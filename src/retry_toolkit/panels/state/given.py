@@ -46,7 +46,7 @@ def catalog_of(tasks: pd.DataFrame, stages: pd.DataFrame | None, *, loaded_at: d
 def _tasks(frame: pd.DataFrame) -> pd.DataFrame:
     once = frame.assign(task_id=frame["task_id"].astype("str")).drop_duplicates("task_id", keep="last")
     found: dict[str, Any] = {str(name): column for name, column in once.items()}
-    refusal = _given(found, "refusal", "category", len(once))
+    refusal = _given(found, "refusal", "text", len(once))
     retryable = _given(found, "retryable", "flag", len(once)).fillna(False).astype("bool")
     found |= _status(found)
     # A frame that tells nothing of it promises nothing.
@@ -115,6 +115,11 @@ def _texts(values: pd.Series) -> pd.Series:
     return values.astype("str")
 
 
+def _words(values: pd.Series) -> pd.Series:
+    dtype = values.dtype
+    return values if isinstance(dtype, pd.CategoricalDtype) and dtype.categories.dtype == "str" else _texts(values)
+
+
 def _times(values: pd.Series) -> pd.Series:
     return pd.to_datetime(values, utc=True).dt.as_unit("us")
 
@@ -134,7 +139,7 @@ def _flags(values: pd.Series) -> pd.Series:
 _READ: Final[Mapping[Kind, Callable[[pd.Series], pd.Series]]] = {
     "id": _texts,
     "text": _texts,
-    "category": _texts,
+    "category": _words,
     "time": _times,
     "seconds": _numbers,
     "number": _numbers,
