@@ -50,7 +50,7 @@ def test_the_desk_in_chinese_and_narrow(dashboard: str, ledger: Ledger, profiles
     snapshot(page, "accessible-zh-800")
 
 
-@pytest.mark.parametrize("look", [("light", "en-US"), ("dark", "zh-CN"), ("dark", "en-US")])
+@pytest.mark.parametrize("look", [("light", "en-US"), ("light", "zh-CN"), ("dark", "en-US"), ("dark", "zh-CN")])
 def test_all_that_can_be_opened(
     look: tuple[Literal["light", "dark"], str], dashboard: str, ledger: Ledger, profiles: Profiles, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
@@ -91,22 +93,61 @@ def test_a_batch_tells_each_result(dashboard: str, ledger: Ledger, profiles: Pro
     assert ledger.count() == count
 
 
+def test_a_batch_taken_off_the_page_goes_on(dashboard: str, ledger: Ledger, profiles: Profiles, tmp_path: Path) -> None:
+    """One line stays of it, which a refresh leaves as it is; the batch comes back by itself when it is over."""
+    gate = tmp_path / "gate"
+    gate.touch()
+    quick = {"lines": 3, "good_from": 2}
+    held = ledger.failed("Away one", pipeline="chatty", params=quick | {"gate": str(gate)})
+    tasks = (held, ledger.failed("Away two", pipeline="chatty", params=quick))
+    gate.unlink()
+    desk = Desk(profiles.open(dashboard)).wait()
+    desk.search("Away")
+    desk.select("Away one", "Away two")
+    desk.press("Retry 2 selected…")
+    desk.confirm("Retry 2 tasks?", answer="Retry them")
+    running = desk.outcome.get_by_role("progressbar")
+    expect(running).to_be_visible()
+    take_away = desk.outcome.get_by_role("button", name="Dismiss", exact=True)
+    take_away.click()
+    line = desk.page.get_by_role("status").filter(has_text="1 batch runs in the background.")
+    expect(line).to_be_visible()
+    expect(running).to_have_count(0)
+    snapshot(desk.page, "away-1-line")
+    ledger.failed("Away meanwhile")
+    desk.press("Refresh")
+    expect(desk.row("Away meanwhile")).to_be_visible()
+    expect(line).to_be_visible()
+    desk.press("Show")
+    expect(running).to_be_visible()
+    expect(line).to_have_count(0)
+    take_away.click()
+    expect(line).to_be_visible()
+
+    gate.touch()
+    expect(desk.outcome).to_contain_text("2 of 2 settled")
+    expect(desk.outcome).to_contain_text("Recovered")
+    expect(line).to_have_count(0)
+    snapshot(desk.page, "away-2-over")
+    assert [ledger.retries(task)["work"] for task in tasks] == [1, 1]
+
+
 def test_what_changed_meanwhile_is_left_out(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
     """Somebody else retries one of two tasks between question and answer: that one is not sent, the other is."""
-    mine = ledger.failed("Race one")
-    theirs = ledger.failed("Race two")
+    mine = ledger.failed("Rivals one")
+    theirs = ledger.failed("Rivals two")
     desk = Desk(profiles.open(dashboard)).wait()
-    desk.search("Race")
-    desk.select("Race one", "Race two")
+    desk.search("Rivals")
+    desk.select("Rivals one", "Rivals two")
     desk.press("Retry 2 selected…")
     expect(desk.page.get_by_role("region", name="Retry 2 tasks?")).to_be_visible()
     ledger.retry_stage(theirs, "check")
     ledger.wait(theirs, "completed")
     desk.confirm("Retry 2 tasks?", answer="Retry them")
-    left = desk.outcome.get_by_role("listitem").filter(has_text="Race two")
+    left = desk.outcome.get_by_role("listitem").filter(has_text="Rivals two")
     expect(left).to_contain_text("Left out")
     expect(left).to_contain_text("Its attempt number has moved from 0 to 1: somebody else has retried it.")
-    expect(desk.outcome.get_by_role("listitem").filter(has_text="Race one")).to_contain_text("Recovered")
+    expect(desk.outcome.get_by_role("listitem").filter(has_text="Rivals one")).to_contain_text("Recovered")
     snapshot(desk.page, "batch-3-left-out")
     assert ledger.retries(mine)["check"] == 1
     assert ledger.retries(theirs)["check"] == 1

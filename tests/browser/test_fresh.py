@@ -218,13 +218,13 @@ def test_out_of_sight_nothing_is_asked_for(dashboard: str, ledger: Ledger, profi
 def test_the_outcome_is_told_in_one_sentence(dashboard: str, ledger: Ledger, profiles: Profiles) -> None:
     """How many recovered and how many did not, each a way to the tasks; the tab tells who looks elsewhere."""
     for number in (1, 2):
-        ledger.failed(f"After {number}")
-    ledger.failed("After 3", params={"good_from": 9})
+        ledger.failed(f"Aftermath {number}")
+    ledger.failed("Aftermath 3", params={"good_from": 9})
     page = profiles.open(dashboard)
     desk = Desk(page).wait()
     title = page.title()
-    desk.search("After")
-    desk.select("After 1", "After 2", "After 3")
+    desk.search("Aftermath")
+    desk.select("Aftermath 1", "Aftermath 2", "Aftermath 3")
     desk.press("Retry 3 selected…")
     hide(page)
     desk.confirm("Retry 3 tasks?", answer="Retry them")
@@ -238,7 +238,7 @@ def test_the_outcome_is_told_in_one_sentence(dashboard: str, ledger: Ledger, pro
     expect(page).to_have_title(title)
     told.get_by_role("button", name="1 failed again with the same cause").click()
     expect(desk.table.get_by_role("row")).to_have_count(2)
-    expect(desk.row("After 3")).to_be_visible()
+    expect(desk.row("Aftermath 3")).to_be_visible()
     told.get_by_role("button", name="2 recovered").click()
     expect(desk.table.get_by_role("row")).to_have_count(3)
     desk.press("中文")

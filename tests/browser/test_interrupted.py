@@ -138,36 +138,6 @@ def test_a_closed_page_leaves_its_batch_to_the_next(
     assert count_of(desk.outcome, "Left out") == MANY - done
 
 
-def test_a_batch_taken_off_the_page_goes_on(tmp_path: Path, own: ExitStack, guard: Guard, profiles: Profiles) -> None:
-    """One line stays of it, a refresh does not bring it back; it comes by itself when it is over."""
-    guard.tolerate("WebSocket|kernel")
-    still = own.enter_context(still_platform(tmp_path / "platform", MANY))
-    proxy = own.enter_context(gated(still))
-    settings = make_settings(tmp_path).model_copy(update={"url": proxy.url})
-    page = profiles.open(own.enter_context(run_dashboard(settings)))
-    desk = begin_all(page)
-    wait_for("the first results", lambda: count_of(desk.outcome, "Recovered"), timeout_s=60)
-    desk.outcome.get_by_role("button", name="Dismiss", exact=True).click()
-    line = page.get_by_role("status").filter(has_text="1 batch runs in the background.")
-    expect(line).to_be_visible()
-    expect(desk.outcome.get_by_role("progressbar")).to_have_count(0)
-    snapshot(page, "away-1-line")
-    desk.press("Refresh")
-    expect(page.get_by_text("Loaded just now")).to_be_visible()
-    expect(line).to_be_visible()
-    desk.press("Show")
-    expect(desk.outcome.get_by_role("progressbar")).to_be_visible()
-    expect(line).to_have_count(0)
-    desk.outcome.get_by_role("button", name="Dismiss", exact=True).click()
-    expect(line).to_be_visible()
-
-    proxy.open_gate()
-    expect(desk.outcome).to_contain_text(f"{MANY} of {MANY} settled", timeout=LONG_MS)
-    expect(line).to_have_count(0)
-    snapshot(page, "away-2-over")
-    check_ledger(still)
-
-
 def test_unclear_answers_wait_for_a_person(tmp_path: Path, own: ExitStack, profiles: Profiles) -> None:
     """The words say what is known; one is sent again after its id was typed, of the other a person says it was not."""
     settings = make_settings(tmp_path)
