@@ -60,6 +60,39 @@ def count(page: Page, text: str) -> None:
     expect(page.locator(".fd-range")).to_have_text(re.compile(rf"of {text}$"))
 
 
+def test_a_click_is_not_lost_when_rows_change_meanwhile(many: str, profiles: Profiles) -> None:
+    """Between the press and the release of the button another row changes, and so does this one."""
+    page = profiles.open(many)
+    Desk(page).wait()
+    rows = page.locator("tr[data-id]")
+    boxes = rows.locator("input[type=checkbox]")
+
+    def toggle(row: int, wanted: str) -> None:
+        boxes.nth(row).evaluate("(box) => box.click()")
+        expect(rows.nth(row)).to_have_attribute("aria-selected", wanted)
+
+    boxes.nth(0).hover()
+    page.mouse.down()
+    toggle(2, "true")
+    page.mouse.up()
+    expect(rows.nth(0)).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_text("2 selected", exact=True)).to_be_visible()
+
+    rows.nth(0).locator(".fd-name").hover()
+    page.mouse.down()
+    toggle(0, "false")
+    toggle(2, "false")
+    page.mouse.up()
+    expect(rows.nth(0)).to_have_attribute("aria-current", "true")
+
+    further = page.locator(".fd-next")
+    further.hover()
+    page.mouse.down()
+    toggle(1, "true")
+    page.mouse.up()
+    expect(page.locator(".fd-range")).to_have_text(re.compile("^11–20 of"))
+
+
 def test_filters_are_chips_and_travel_in_the_address(many: str, profiles: Profiles) -> None:
     """Whatever is chosen is a chip, is in the address, and opens in another browser; each chip goes by its cross."""
     page = profiles.open(many)

@@ -142,6 +142,32 @@ function rowElement(row, view, send, ago) {
   return element;
 }
 
+/** Make a row look like a fresh one. What is the same stays where it is: a click that has begun on it is not lost. */
+function renew(element, fresh) {
+  for (const name of new Set([...element.getAttributeNames(), ...fresh.getAttributeNames()])) {
+    const value = fresh.getAttribute(name);
+    if (name === "tabindex") continue;
+    if (value === null) element.removeAttribute(name);
+    else element.setAttribute(name, value);
+  }
+  if (element.children.length !== fresh.children.length) return element.replaceChildren(...fresh.children);
+  const [box, wanted] = [element, fresh].map((row) => row.querySelector(".fd-col-select input"));
+  box.checked = wanted.checked;
+  [...fresh.children].forEach((cell, index) => {
+    const old = element.children[index];
+    if (!old.isEqualNode(cell)) old.replaceWith(cell);
+  });
+}
+
+/** Have a body hold exactly these rows, without taking out those that stay. */
+function arrangeRows(body, rows) {
+  const staying = new Set(rows);
+  for (const child of [...body.children]) if (!staying.has(child)) child.remove();
+  rows.forEach((row, index) => {
+    if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null);
+  });
+}
+
 function listenToRow(element, id, send) {
   element.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey) send({ type: "toggle", id });
@@ -206,6 +232,7 @@ class Table {
     this.kept = new Map();
     this.focused = null;
     this.signature = "";
+    this.turned = "";
     this.root = make("div", { class: "fd fd-table" });
     this.scroller = make("div", { class: "fd-scroller" });
     this.table = make("table", { role: "grid", "aria-multiselectable": "true" });
@@ -240,7 +267,7 @@ class Table {
     this.showHead(view);
     this.columns.apply();
     this.menu.show(view);
-    this.foot.replaceChildren(pager(view, this.send));
+    this.showFoot(view);
     this.showRows(view);
 
     if (footFocus >= 0) this.foot.querySelectorAll("button, select")[footFocus]?.focus();
@@ -261,6 +288,13 @@ class Table {
     if (inHead) (key ? this.columns.cell(key)?.querySelector("button") : row.querySelector("input"))?.focus();
   }
 
+  showFoot(view) {
+    const turned = JSON.stringify([view.page, view.pages, view.page_size, view.page_sizes, view.labels]);
+    if (turned === this.turned) return;
+    this.turned = turned;
+    this.foot.replaceChildren(pager(view, this.send));
+  }
+
   showRows(view) {
     if (view.notice) this.body.replaceChildren(notice(view, this.send));
     else if (view.loading && view.rows.length === 0) this.body.replaceChildren(...skeleton(view));
@@ -271,14 +305,14 @@ class Table {
       const rows = view.rows.map((row) => {
         const signature = `${shared}${row.id === view.open}${JSON.stringify(row)}`;
         const old = this.kept.get(row.id);
-        const element = old?.signature === signature ? old.element : rowElement(row, view, this.send, ago);
-        if (element !== old?.element) listenToRow(element, row.id, this.send);
+        const element = old?.element ?? rowElement(row, view, this.send, ago);
+        if (!old) listenToRow(element, row.id, this.send);
+        else if (old.signature !== signature) renew(element, rowElement(row, view, this.send, ago));
         kept.set(row.id, { signature, element });
         return element;
       });
       this.kept = kept;
-      const unchanged = rows.length === this.body.children.length && rows.every((row, index) => row === this.body.children[index]);
-      if (!unchanged) this.body.replaceChildren(...rows);
+      arrangeRows(this.body, rows);
     }
   }
 
