@@ -134,6 +134,19 @@ def test_triage_on_a_frame_says_that_nothing_can_be_retried(make: Make, tasks: p
     assert panel.state.report.error == "KeyError: column 'amount' is missing"
 
 
+def test_a_cell_does_not_wait_for_a_visit_that_nobody_counts(
+    make: Make, platform: MemoryPlatform, archive: Archive
+) -> None:
+    """What is new since the last visit, the page of a desk knows; whoever shares its state shows it."""
+    alone, desk = make(TriagePanel, platform), make(panels.FailureDesk, platform, archive=archive)
+    shared = make(TriagePanel, state=desk.state)
+    assert busy(alone) == []
+    assert busy(shared) == ["new"]
+    desk.state.presence.arrive(None)
+    assert "first visit" in text_of(shared.widget)
+    assert "first visit" not in text_of(alone.widget)
+
+
 def test_a_frame_with_few_columns_is_enough(make: Make) -> None:
     """What is not there is unknown, and promises nothing."""
     frame = pd.DataFrame({"task_id": ["00123", "1e5"], "status": ["failed", "exploded"], "error": ["E: 1", None]})
@@ -335,10 +348,20 @@ def test_a_report_alone_leads_to_no_table(make: Make, platform: MemoryPlatform) 
     assert [action for action in actions_of(report.widget) if action == "same_cause"]
 
 
+def busy(panel: Any) -> list[str]:
+    """The figures that are not known yet."""
+    figures = [node[1] for node in nodes_of(panel.widget) if node[1].get("class") == "fd-figure"]
+    return [figure["data-key"] for figure in figures if "aria-busy" in figure]
+
+
+def nodes_of(widget: Any) -> list[Any]:
+    """Every element of its fragments: tag, attributes, children."""
+    return [node for fragment in fragments(widget) for node in walk(fragment.nodes)]
+
+
 def actions_of(widget: Any) -> list[str]:
     """What can be pressed there."""
-    nodes = [node for fragment in fragments(widget) for node in walk(fragment.nodes)]
-    return [node[1]["data-action"] for node in nodes if "data-action" in node[1]]
+    return [node[1]["data-action"] for node in nodes_of(widget) if "data-action" in node[1]]
 
 
 BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from retry_toolkit.frames.filters import Filters
@@ -15,10 +16,14 @@ from retry_toolkit.text import MISSING, Texts
 
 
 class FiguresView:
-    """Failed, new since the last visit, retryable, at their limit, in progress, recovered by a retry, extra disk."""
+    """Failed, new since the last visit, retryable, at their limit, in progress, recovered by a retry, extra disk.
 
-    def __init__(self, desk: DeskState) -> None:
+    `names` are those of `FIGURES` to show.
+    """
+
+    def __init__(self, desk: DeskState, names: Sequence[str] = FIGURES) -> None:
         self._desk = desk
+        self._names = names
         self._fragment = Fragment()
         self._fragment.on_action(desk.session.guard(self._act))
         self.widget: Any = self._fragment
@@ -40,7 +45,7 @@ class FiguresView:
 
     def _draw(self) -> None:
         texts = self._desk.session.texts
-        cards = [self._build_card(texts, name) for name in FIGURES]
+        cards = [self._build_card(texts, name) for name in self._names]
         row = el("div", *cards, cls="fd-figures", role="group", aria_label=texts("figures.label"))
         self._fragment.show(row, language=texts.language)
 

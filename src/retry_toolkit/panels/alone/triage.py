@@ -15,6 +15,7 @@ from retry_toolkit.panels.filters import FiltersView
 from retry_toolkit.panels.groups import GroupsView
 from retry_toolkit.panels.header import HeaderView
 from retry_toolkit.panels.retry import RetryBarView
+from retry_toolkit.panels.state.figures import FIGURES
 from retry_toolkit.panels.state.frames import FramePlatform
 from retry_toolkit.panels.tasks import TasksView
 from retry_toolkit.panels.view import redraw, speaks
@@ -46,7 +47,7 @@ class TriagePanel(SourcePanel):
 
     def _compose(self) -> None:
         self._note = Fragment()
-        self._build(self._head(), FiguresView(self.state).widget, GroupsView(self.state).widget, self._list())
+        self._build(self._head(), self._figures(), GroupsView(self.state).widget, self._list())
         self._bind()
         if self._owned:
             self.state.refresh()
@@ -54,6 +55,11 @@ class TriagePanel(SourcePanel):
     def _head(self) -> object:
         framed = isinstance(self.state.session.platform, FramePlatform)
         return self._note if framed else HeaderView(self.state).widget
+
+    def _figures(self) -> object:
+        """Of a cell nobody knows when it was looked at last; the page of a desk does."""
+        names = tuple(name for name in FIGURES if name != "new") if self._owned else FIGURES
+        return FiguresView(self.state, names).widget
 
     def _list(self) -> object:
         views = (FiltersView(self.state), RetryBarView(self.state), TasksView(self.state))
