@@ -10,7 +10,7 @@ import pytest
 
 import retry_toolkit as rt
 from retry_toolkit import panels
-from retry_toolkit.errors import ReadOnly, UnclearOutcome
+from retry_toolkit.errors import ReadOnly, Unavailable, UnclearOutcome
 from retry_toolkit.frames.schema import PLAN, STAGES, TASKS
 from retry_toolkit.panels import (
     BatchPanel,
@@ -145,6 +145,14 @@ def test_a_cell_does_not_wait_for_a_visit_that_nobody_counts(
     desk.state.presence.arrive(None)
     assert "first visit" in text_of(shared.widget)
     assert "first visit" not in text_of(alone.widget)
+
+
+def test_figures_do_not_wait_for_a_platform_that_did_not_answer(make: Make) -> None:
+    """What is not known is a dash, not a bar that promises a number."""
+    away = MemoryPlatform.of(make_task("a"), breaks={"tasks": Unavailable("no answer")})
+    panel = make(TriagePanel, away)
+    assert panel.state.figures is None
+    assert busy(panel) == []
 
 
 def test_a_frame_with_few_columns_is_enough(make: Make) -> None:

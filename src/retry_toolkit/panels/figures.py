@@ -31,6 +31,7 @@ class FiguresView:
             self._draw,
             speaks(desk.session),
             (desk, ["figures"]),
+            (desk.catalog, ["problem"]),
             (desk.presence, ["arrived"]),
             (desk.disk, ["cost", "loading", "problem"]),
             (desk.table, ["filters"]),
