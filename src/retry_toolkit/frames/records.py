@@ -7,7 +7,7 @@ from typing import Any
 
 from retry_toolkit.frames.schema import STAGES, TASKS
 from retry_toolkit.platforms.base import TaskRecord
-from retry_toolkit.platforms.bulk import Batch, Getter, Layout, Values, of_failed, of_stage, of_task, task_retries
+from retry_toolkit.platforms.bulk import Batch, Getter, Layout, of_failed, of_stage, of_task, task_retries
 
 
 def _failed_first(column: str) -> Getter:
@@ -22,13 +22,6 @@ def _failed_only(column: str) -> Getter:
     return lambda batch: [get(row) if stage is None else get(stage) for row, stage in _pairs(batch)]
 
 
-def _retries(batch: Batch) -> Values:
-    return [
-        task_retries(task.retry_count, stages) if failed is None else failed.retry_count
-        for task, stages, failed in zip(batch.rows, batch.stages, batch.failed, strict=True)
-    ]
-
-
 def _pairs(batch: Batch) -> zip[tuple[Any, Any]]:
     return zip(batch.rows, batch.failed, strict=True)
 
@@ -41,7 +34,7 @@ RECORDS = Layout(
         "failed_stage": of_failed("stage"),
         "failure_category": _failed_first("failure_category"),
         "error": _failed_first("error"),
-        "retry_count": _retries,
+        "retry_count": task_retries("retry_count"),
         "retry_limit": _failed_only("retry_limit"),
     },
     stages={column.name: of_stage(column.name) for column in STAGES if column.name != "fingerprint"},

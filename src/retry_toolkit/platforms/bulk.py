@@ -7,7 +7,7 @@ batch of rows to its values. Values are as they came (a time may be text or a nu
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
@@ -180,7 +180,14 @@ def of_failed(name: str) -> Getter:
     return lambda batch: [stage and (get(stage) or None) for stage in batch.failed]
 
 
-def task_retries(chain: int | None, stages: Iterable[Any]) -> int | None:
-    """How often a task without a failed stage was retried: its number in the `chain`, or of the most retried stage."""
-    counts = [stage.retry_count or 0 for stage in stages]
-    return max(chain or 0, *counts) if counts else chain
+def task_retries(chain: str) -> Getter:
+    """Retries of the failed stage; where none has failed, the most of any stage or of the attribute `chain`."""
+    get = attrgetter(chain)
+
+    def retries(task: Any, stages: Sequence[Any], failed: Any) -> int | None:
+        if failed is not None:
+            return failed.retry_count or 0
+        counts = [stage.retry_count or 0 for stage in stages]
+        return max(get(task) or 0, *counts) if counts else get(task)
+
+    return lambda batch: list(map(retries, batch.rows, batch.stages, batch.failed))

@@ -97,14 +97,6 @@ def _failed_names(batch: Batch) -> Values:
     return [None if stage is None else stage.stage_name or stage.id for stage in batch.failed]
 
 
-def _task_retries(batch: Batch) -> Values:
-    tasks = zip(batch.rows, batch.stages, batch.failed, strict=True)
-    return [
-        task_retries(task.lineage_retry_count, stages) if failed is None else failed.retry_count or 0
-        for task, stages, failed in tasks
-    ]
-
-
 def _running_times(batch: Batch) -> Values:
     return [running_time([stage.duration_seconds for stage in stages]) for stages in batch.stages]
 
@@ -123,7 +115,7 @@ _TASKS: dict[str, Getter] = {
     "failed_stage": _failed_names,
     "failure_category": of_failed("failure_category"),
     "error": of_failed("error_message"),
-    "retry_count": _task_retries,
+    "retry_count": task_retries("lineage_retry_count"),
     "parent_id": first_of(of_task("parent_task_id")),
     "tokens": NullIsZero(of_task("total_tokens")),
     "cost": NullIsZero(of_task("total_cost_rmb")),

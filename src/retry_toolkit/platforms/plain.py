@@ -84,7 +84,7 @@ class PageReader:
         rows = self._decoded(envelope.rows)
         if not self._are_readable([row for row in rows if not isinstance(row, msgspec.Raw)]):
             pairs = zip(rows, envelope.rows, strict=True)
-            rows = [raw if row is not raw and self._is_unreadable(row) else row for row, raw in pairs]
+            rows = [row if row is raw or self._are_readable((row,)) else raw for row, raw in pairs]
         # Odd rows rarely come alone: where one was, the next page is not decoded in vain before it is split.
         self._expects_odd_rows = any(isinstance(row, msgspec.Raw) for row in rows)
         return read_page(replace(envelope, rows=rows), number, asked, self._mended)
@@ -102,9 +102,6 @@ class PageReader:
 
     def _are_readable(self, rows: Sequence[PlainRow]) -> bool:
         return _REPLACEMENT not in "".join(chain.from_iterable(map(self._ids, rows)))
-
-    def _is_unreadable(self, row: PlainRow) -> bool:
-        return any(_REPLACEMENT in each for each in self._ids(row))
 
     def _mended(self, row: PlainRow | msgspec.Raw) -> PlainRow:
         if not isinstance(row, msgspec.Raw):
