@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -16,8 +20,11 @@ from pandas.testing import assert_frame_equal
 
 from retry_toolkit.frames.build import stages_frame, tasks_frame
 from retry_toolkit.frames.load import RejectedRows, load_history, load_stages, load_tasks
+from retry_toolkit.platforms import shapes
 from retry_toolkit.platforms.base import Platform, Rejected
 from retry_toolkit.platforms.pipeline import PipelinePlatform
+from retry_toolkit.platforms.pipeline_bulk import page_reader
+from retry_toolkit.platforms.plain import PageReader
 from retry_toolkit.platforms.queue import QueuePlatform
 from tests.frames.records import HOSTILE
 from tests.platforms.wires import Recorder, transport, wire_job, wire_stage, wire_task
@@ -125,8 +132,13 @@ def distinct(rows: Rows, key: str) -> Rows:
 
 
 def serving(rows: Rows) -> Recorder:
-    """A server of one page."""
-    body = json.dumps({"items": rows, "total": len(rows)}).encode("ascii")
+    """A server of one page of these rows."""
+    return serving_text(json.dumps({"items": rows, "total": len(rows)}))
+
+
+def serving_text(text: str) -> Recorder:
+    """A server of one page, whatever it is."""
+    body = text.encode("ascii")
     tasks = httpx.Response(200, content=body, headers={"Content-Type": "application/json"})
     return Recorder(lambda request: tasks if request.url.path.endswith("/tasks") else httpx.Response(404))
 
@@ -197,16 +209,63 @@ def one_change_each() -> Rows:
 
 @pytest.mark.parametrize("size", [1, 500])
 def test_every_field_reads_the_same_whatever_it_holds(size: int) -> None:
-    """Each on a page of its own, where a plain row is read at once, and all on one page, where rows are read singly."""
+    """Each on a page of its own, where a field is odd for the first time, and all on one page."""
     rows = one_change_each()
     for start in range(0, len(rows), size):
         check(PipelinePlatform(transport(serving(rows[start : start + size]))))
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity", "123456789" * 4, "-0.0", "1.0", "1E2"])
+@pytest.mark.parametrize("field", ["id", "title", "created_at", "total_tokens", "total_cost_rmb", "surplus"])
+def test_numbers_that_no_machine_holds_read_the_same(field: str, number: str) -> None:
+    """Also where the field is known for odd values, and whether or not the number is JSON at all."""
+    odd = json.dumps(wire_task("t1", **{field: "?"})).replace('"?"', number)
+    page = json.dumps({"items": ["?", wire_task("t2", **{field: True}), wire_task("t3")]}).replace('"?"', odd)
+    check(PipelinePlatform(transport(serving_text(page))))
+
+
+def odd_pages() -> list[bytes]:
+    """Those tasks and rows that are none, each on a page of its own."""
+    rows = [*one_change_each(), None, "row", {}, wire_task(stages=[{}, 5])]
+    return [json.dumps({"items": [row]}).encode("ascii") for row in rows]
+
+
+def read_by(reader: PageReader, pages: Sequence[bytes]) -> list[str]:
+    """Every field of every row that a reader makes of each page, and what it rejects."""
+    return [repr(reader.read(page, 1, 100).page) for page in pages]
+
+
+def read_afresh() -> list[str]:
+    """The same by readers that have seen nothing yet."""
+    return [told for page in odd_pages() for told in read_by(page_reader(), [page])]
+
+
+def test_a_reader_reads_a_page_the_same_whatever_it_has_met_before() -> None:
+    """What it has learnt to expect changes neither good rows nor odd ones."""
+    reader = page_reader()
+    read_by(reader, odd_pages())
+    assert read_by(reader, odd_pages()) == read_afresh()
+
+
+def test_pages_that_are_read_at_the_same_time_read_the_same() -> None:
+    """Each thread meets another odd row first, and all learn at once."""
+    reader, pages = page_reader(), odd_pages()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda page: read_by(reader, [page]), pages))
+    assert list(chain.from_iterable(found)) == read_afresh()
+
+
+def test_the_words_of_a_decoders_error_decide_on_nothing_but_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were it to say otherwise where a value did not fit, rows would go to their model one by one."""
+    usual = read_afresh()
+    monkeypatch.setattr(shapes, "_FAULT", re.compile("other words"))
+    assert read_afresh() == usual
+
+
 def test_values_that_are_no_times_are_set_aside_and_told() -> None:
     """The row stays, also where it is odd in another way; the report names the task, the field and the reason."""
     stages = [wire_stage("s1"), wire_stage("s2", started_at="soon", tokens_used="12")]
-    rows = [wire_task("a", completed_at="32.13.2026", stages=stages), wire_task("b", created_at=True), wire_task("c")]
+    rows = [wire_task("a", completed_at="32.13.2026", stages=stages), wire_task("b", created_at=False), wire_task("c")]
     with pytest.warns(RejectedRows, match=r"3 value\(s\).* created_at of 'b' is no time"):
         history = load_history(PipelinePlatform(transport(serving(rows))))
     assert history.tasks["task_id"].tolist() == ["a", "c", "b"]

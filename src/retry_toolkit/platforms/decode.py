@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -146,6 +147,7 @@ ABSENT = -1
 """Stands for a count that was not sent, where null means 0."""
 
 _PlainCount = Annotated[int, Meta(ge=0, le=MAX_COUNT)] | None
+_Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)] | None
 
 Id = Annotated[str, BeforeValidator(_id), Plain(Annotated[str, Meta(min_length=1)])]
 OptionalId = Annotated[str | None, BeforeValidator(_optional_id), Plain(str | None)]
@@ -153,8 +155,8 @@ Text = Annotated[str | None, BeforeValidator(_text), Plain(str | None)]
 Count = Annotated[int | None, BeforeValidator(_count), Plain(_PlainCount)]
 NullIsZero = Annotated[int | None, BeforeValidator(_null_is_zero), Plain(_PlainCount, absent=ABSENT)]
 ZeroUnlessSent = Annotated[int | None, BeforeValidator(_null_is_zero), Plain(_PlainCount, absent=0)]
-Number = Annotated[float | None, BeforeValidator(_number), Plain(float | None)]
-NullIsNought = Annotated[float | None, BeforeValidator(_null_is_nought), Plain(float | None, absent=math.nan)]
+Number = Annotated[float | None, BeforeValidator(_number), Plain(_Finite)]
+NullIsNought = Annotated[float | None, BeforeValidator(_null_is_nought), Plain(_Finite, absent=math.nan)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment), Plain(str | int | float | None)]
 Object = Annotated[dict[str, Any] | None, BeforeValidator(_object), Plain(None)]
 Anything = Annotated[Any, Plain(Any)]
@@ -242,20 +244,29 @@ class ReadPage(Generic[RowT]):
     page_size: int
 
 
-def read_page(envelope: Envelope, number: int, asked: int, read: Callable[[Any], RowT] | None = None) -> ReadPage[RowT]:
-    """One page of tasks; rows that `read` finds unreadable are set apart, without it all rows are as they should be."""
+def read_page(
+    envelope: Envelope, number: int, asked: int, read: Callable[[Any], RowT], at: Sequence[int] | None = None
+) -> ReadPage[RowT]:
+    """One page of tasks; rows that `read` finds unreadable are set apart.
+
+    Args:
+        envelope: The answer.
+        number: Of the page.
+        asked: Rows that were asked for.
+        read: Makes a task of a row.
+        at: Positions of the rows to read, ascending, where the others are tasks already; None for all.
+    """
+    rows = list(envelope.rows)
     rejected: list[Rejected] = []
-    rows = envelope.rows if read is None else list(_readable(envelope.rows, read, number, rejected))
+    # From the end, so that a row that goes moves none that is still to be read.
+    for index in reversed(range(len(rows)) if at is None else at):
+        try:
+            rows[index] = read(rows[index])
+        except Unreadable as error:
+            rejected.insert(0, Rejected(page=number, index=index, path=error.path, reason=error.reason))
+            del rows[index]
     return ReadPage(
         page=Page(number=number, tasks=tuple(rows), rejected=tuple(rejected), total=envelope.total),
         row_count=len(envelope.rows),
         page_size=min(asked, envelope.page_size or asked),
     )
-
-
-def _readable(rows: list[Any], read: Callable[[Any], RowT], number: int, rejected: list[Rejected]) -> Iterator[RowT]:
-    for index, row in enumerate(rows):
-        try:
-            yield read(row)
-        except Unreadable as error:
-            rejected.append(Rejected(page=number, index=index, path=error.path, reason=error.reason))

@@ -1,7 +1,7 @@
 """Pages of tasks at the speed of the machine: rows that need no mending become `msgspec` structs.
 
-The fields are those of the `pydantic` models. A struct takes only what the model would take unchanged; every other row
-goes to the model, which mends it or says why it cannot be read. So both ways read the same, and only odd rows are slow.
+A struct takes only what the `pydantic` model would take unchanged; every other row goes to the model, which mends it or
+says why it cannot be read. So both ways read the same, and only odd rows are slow.
 """
 
 from __future__ import annotations
@@ -13,24 +13,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args
 
 import msgspec
 
 from retry_toolkit.errors import BadAnswer
 from retry_toolkit.platforms.answers import tolerant_json
-from retry_toolkit.platforms.decode import (
-    Envelope,
-    Plain,
-    ReadPage,
-    Unreadable,
-    WireModel,
-    make_envelope,
-    read_envelope,
-    read_model,
-    read_page,
-)
+from retry_toolkit.platforms.decode import Envelope, ReadPage, WireModel, read_envelope, read_model, read_page
+from retry_toolkit.platforms.shapes import Check, Shape, struct_in
 
 PlainRow = Any
 """A struct that `PageReader` made: the fields of its model, its id as `task_id`."""
@@ -56,11 +46,7 @@ class PageReader:
     def __init__(self, model: type[WireModel], *, key: str, ids: Callable[[PlainRow], Sequence[str]]) -> None:
         self._model = model
         self._ids = ids
-        self._struct = plain_struct(model, {"task_id": key})
-        self._page = msgspec.json.Decoder(_envelope(self._struct))
-        self._split = msgspec.json.Decoder(_envelope(msgspec.Raw))
-        self._row = msgspec.json.Decoder(self._struct)
-        self._expects_odd_rows = False
+        self._shape = self._strict = Shape(model, {key: "task_id"})
 
     def read(self, body: bytes, number: int, asked: int) -> ReadPage[PlainRow]:
         """One page; rows that cannot be read are set apart.
@@ -68,94 +54,82 @@ class PageReader:
         Raises:
             BadAnswer: It is not JSON, or holds no list.
         """
-        body = body.removeprefix(_BOM)
-        if not self._expects_odd_rows:
-            try:
-                envelope = _opened(self._page.decode(body))
-                if self._are_readable(envelope.rows):
-                    return read_page(envelope, number, asked)
-            except _BROKEN:
-                pass
-        return self._read_carefully(body, number, asked)
+        shape, envelope = self._decoded(body.removeprefix(_BOM))
+        odd = self._odd(shape, envelope.rows)
+        return read_page(envelope, number, asked, self._mended, at=odd)
 
-    def _read_carefully(self, body: bytes, number: int, asked: int) -> ReadPage[PlainRow]:
-        """Row by row, so that only the odd ones go the slow way."""
-        envelope = _split(self._split, body)
-        rows = self._decoded(envelope.rows)
-        if not self._are_readable([row for row in rows if not isinstance(row, msgspec.Raw)]):
-            pairs = zip(rows, envelope.rows, strict=True)
-            rows = [row if row is raw or self._are_readable((row,)) else raw for row, raw in pairs]
-        # Odd rows rarely come alone: where one was, the next page is not decoded in vain before it is split.
-        self._expects_odd_rows = any(isinstance(row, msgspec.Raw) for row in rows)
-        return read_page(replace(envelope, rows=rows), number, asked, self._mended)
+    def _decoded(self, body: bytes) -> tuple[Shape, Envelope]:
+        """The page, and the shape that its rows have."""
+        with suppress(*_BROKEN):
+            return self._fitted(lambda shape: shape.decode(body))
+        with suppress(*_BROKEN):
+            readable = _LONE_SURROGATE.sub(_replaced, body)
+            return self._fitted(lambda shape: shape.decode(readable))
+        try:
+            envelope = read_envelope(tolerant_json(body))
+        except ValueError as error:
+            raise BadAnswer(f"The answer is not JSON: {error}.") from None
+        with suppress(*_BROKEN):
+            return self._fitted(lambda shape: replace(envelope, rows=shape.convert(envelope.rows)))
+        return self._shape, envelope
 
-    def _decoded(self, raws: Sequence[msgspec.Raw]) -> list[PlainRow | msgspec.Raw]:
-        """Each row; one that does not fit as it came."""
-        rows: list[PlainRow | msgspec.Raw] = []
-        while len(rows) < len(raws):
+    def _fitted(self, decode: Callable[[Shape], Envelope]) -> tuple[Shape, Envelope]:
+        """What `decode` gives with the first shape that it does not fail with, each looser than the one before."""
+        shape = self._shape
+        while True:
             try:
-                # What came before an odd row stays.
-                rows.extend(map(self._row.decode, raws[len(rows) :]))
-            except _BROKEN:
-                rows.append(raws[len(rows)])
-        return rows
+                return shape, decode(shape)
+            except msgspec.ValidationError as error:
+                # Another page's thread may put its own here: what is forgotten so is learnt again.
+                self._shape = shape = shape.loosened(error)
+
+    def _odd(self, shape: Shape, rows: Sequence[Any]) -> list[int]:
+        """Positions of the rows that are not as they should be; the others are complete then."""
+        odd: list[int] = []
+        left = list(range(len(rows)))
+        for check in (*shape.checks, self._are_readable):
+            if misfits := _misfits(rows, left, check):
+                odd += misfits
+                left = [at for at in left if at not in misfits]
+        shape.fill([rows[at] for at in left])
+        return sorted(odd)
 
     def _are_readable(self, rows: Sequence[PlainRow]) -> bool:
         return _REPLACEMENT not in "".join(chain.from_iterable(map(self._ids, rows)))
 
-    def _mended(self, row: PlainRow | msgspec.Raw) -> PlainRow:
-        if not isinstance(row, msgspec.Raw):
-            return row
-        try:
-            value = tolerant_json(bytes(row))
-        except ValueError as error:
-            raise Unreadable("", f"it is not JSON: {error}") from None
-        model, _ = read_model(self._model, value)
-        return _as_plain(model, self._struct, value)
+    def _mended(self, row: Any) -> PlainRow:
+        """The row as its model reads it.
+
+        Raises:
+            Unreadable: Its meaning is lost.
+        """
+        sent = msgspec.to_builtins(row)
+        model, _ = read_model(self._model, sent)
+        return _as_plain(model, self._strict.row, sent)
 
 
-def plain_struct(model: type[WireModel], renamed: Mapping[str, str] | None = None) -> type[msgspec.Struct]:
-    """The struct of a model: one field for each of its own that can be plain.
-
-    Args:
-        model: Where the fields are declared.
-        renamed: Names on the wire by the names that the struct's fields shall have instead.
-    """
-    names = {wire: name for name, wire in (renamed or {}).items()}
-    fields = []
-    for wire, declared in model.model_fields.items():
-        plain = _plain(declared.annotation, declared.metadata)
-        if plain.type is not None:
-            required = (names.get(wire, wire), plain.type)
-            fields.append(required if declared.is_required() else (*required, plain.absent))
-    # Structs live for a page and refer to nothing that refers back: the collector need not look at each.
-    return msgspec.defstruct(model.__name__, fields, rename=dict(renamed or {}), kw_only=True, gc=False)
-
-
-def _plain(annotation: Any, metadata: Sequence[object] = ()) -> Plain:
-    if found := next((item for item in metadata if isinstance(item, Plain)), None):
-        return found
-    if get_origin(annotation) is Annotated:
-        inner, *more = get_args(annotation)
-        return _plain(inner, more)
-    if get_origin(annotation) in {Union, UnionType}:
-        kinds = [_plain(kind).type for kind in get_args(annotation) if kind is not type(None)]
-        return Plain(Union[(*kinds, None)])
-    if get_origin(annotation) is list:
-        return Plain(list[_plain(get_args(annotation)[0]).type])  # type: ignore[misc]  # a type made at run time
-    if isinstance(annotation, type) and issubclass(annotation, WireModel):
-        return Plain(plain_struct(annotation))
-    raise TypeError(f"{annotation!r} has no plain form; declare one with Plain.")
+def _misfits(rows: Sequence[Any], places: list[int], check: Check) -> list[int]:
+    """The places of rows that do not fit: few do not, so a half that does is not looked at closer."""
+    if check([rows[at] for at in places]):
+        return []
+    if len(places) == 1:
+        return places
+    half = len(places) // 2
+    return [*_misfits(rows, places[:half], check), *_misfits(rows, places[half:], check)]
 
 
 def _as_plain(model: WireModel, struct: type[msgspec.Struct], sent: Mapping[str, Any]) -> PlainRow:
-    """A mended row in its plain form; a time that was none stays as it was sent, for whoever reads it to report."""
+    """A mended row in its plain form; what the model cannot tell is as if it had not been sent."""
     values = {}
     for field in msgspec.structs.fields(struct):
-        value = getattr(model, field.encode_name)
-        if value is None and field.encode_name not in sent:
-            continue
-        values[field.name] = _plain_value(value, field.type, sent.get(field.encode_name))
+        value, given = getattr(model, field.encode_name), sent.get(field.encode_name)
+        if value is not None:
+            values[field.name] = _plain_value(value, field.type, given)
+        elif _is_time(field.type) and given not in (None, ""):
+            # Whoever reads it reports that it is none.
+            values[field.name] = json.dumps(given)
+        elif field.encode_name in sent and given is None:
+            values[field.name] = None
     return struct(**values)
 
 
@@ -163,51 +137,14 @@ def _plain_value(value: Any, kind: Any, sent: Any) -> Any:
     match value:
         case datetime():
             return value.astimezone(UTC).replace(tzinfo=None).isoformat()
-        case None:
-            return None if sent is None or sent == "" or not _is_time(kind) else json.dumps(sent)
         case [WireModel(), *_]:
-            struct = next(kind for kind in _parts(kind) if isinstance(kind, type) and issubclass(kind, msgspec.Struct))
-            return [_as_plain(item, struct, row) for item, row in zip(value, sent, strict=True)]
+            return [_as_plain(item, struct_in(kind), row) for item, row in zip(value, sent, strict=True)]
         case _:
             return value
 
 
 def _is_time(kind: Any) -> bool:
     return {str, float} <= set(get_args(kind))
-
-
-def _parts(kind: Any) -> list[Any]:
-    return [kind, *(part for inner in get_args(kind) for part in _parts(inner))]
-
-
-def _envelope(row: Any) -> Any:
-    """A list answer with rows of this type, in every known shape."""
-    rows = list[row]
-    names = ("total", "count", "page_size")
-    told = [(name, object, None) for name in names]
-    return msgspec.defstruct("Listing", [("items", rows | None, None), ("tasks", rows | None, None), *told]) | rows
-
-
-def _opened(answer: Any) -> Envelope:
-    if isinstance(answer, list):
-        return Envelope(rows=answer)
-    rows = answer.tasks if answer.items is None else answer.items
-    if rows is None:
-        raise BadAnswer("The answer holds no list of rows.")
-    return make_envelope(rows, answer.total, answer.count, answer.page_size)
-
-
-def _split(decoder: msgspec.json.Decoder[Any], body: bytes) -> Envelope:
-    """The page with each of its rows as JSON of its own."""
-    with suppress(*_BROKEN):
-        return _opened(decoder.decode(body))
-    with suppress(*_BROKEN):
-        return _opened(decoder.decode(_LONE_SURROGATE.sub(_replaced, body)))
-    try:
-        envelope = read_envelope(tolerant_json(body))
-    except ValueError as error:
-        raise BadAnswer(f"The answer is not JSON: {error}.") from None
-    return replace(envelope, rows=[msgspec.Raw(json.dumps(row)) for row in envelope.rows])
 
 
 def _replaced(found: re.Match[bytes]) -> bytes:
