@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any, get_args
 
@@ -56,7 +57,7 @@ class PageReader:
         """
         shape, envelope = self._decoded(body.removeprefix(_BOM))
         odd = self._odd(shape, envelope.rows)
-        return read_page(envelope, number, asked, self._mended, at=odd)
+        return read_page(envelope, number, asked, partial(self._mended, shape), at=odd)
 
     def _decoded(self, body: bytes) -> tuple[Shape, Envelope]:
         """The page, and the shape that its rows have."""
@@ -97,15 +98,18 @@ class PageReader:
     def _are_readable(self, rows: Sequence[PlainRow]) -> bool:
         return _REPLACEMENT not in "".join(chain.from_iterable(map(self._ids, rows)))
 
-    def _mended(self, row: Any) -> PlainRow:
-        """The row as its model reads it.
+    def _mended(self, shape: Shape, row: Any) -> PlainRow:
+        """The row as its model reads it, which need not look at what fits.
 
         Raises:
             Unreadable: Its meaning is lost.
         """
-        sent = msgspec.to_builtins(row)
+        if isinstance(row, shape.row) and _REPLACEMENT not in str(row):
+            sent, sound = shape.parted(row)
+        else:
+            sent, sound = msgspec.to_builtins(row), {}
         model, _ = read_model(self._model, sent)
-        return _as_plain(model, self._strict.row, sent)
+        return self._strict.row(**sound | _plain_values(model, self._strict.row, sent))
 
 
 def _misfits(rows: Sequence[Any], places: list[int], check: Check) -> list[int]:
@@ -118,8 +122,8 @@ def _misfits(rows: Sequence[Any], places: list[int], check: Check) -> list[int]:
     return [*_misfits(rows, places[:half], check), *_misfits(rows, places[half:], check)]
 
 
-def _as_plain(model: WireModel, struct: type[msgspec.Struct], sent: Mapping[str, Any]) -> PlainRow:
-    """A mended row in its plain form; what the model cannot tell is as if it had not been sent."""
+def _plain_values(model: WireModel, struct: type[msgspec.Struct], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent in its plain form; what the model cannot tell is as if it had not been sent."""
     values = {}
     for field in msgspec.structs.fields(struct):
         value, given = getattr(model, field.encode_name), sent.get(field.encode_name)
@@ -130,7 +134,7 @@ def _as_plain(model: WireModel, struct: type[msgspec.Struct], sent: Mapping[str,
             values[field.name] = json.dumps(given)
         elif field.encode_name in sent and given is None:
             values[field.name] = None
-    return struct(**values)
+    return values
 
 
 def _plain_value(value: Any, kind: Any, sent: Any) -> Any:
@@ -138,7 +142,8 @@ def _plain_value(value: Any, kind: Any, sent: Any) -> Any:
         case datetime():
             return value.astimezone(UTC).replace(tzinfo=None).isoformat()
         case [WireModel(), *_]:
-            return [_as_plain(item, struct_in(kind), row) for item, row in zip(value, sent, strict=True)]
+            struct = struct_in(kind)
+            return [struct(**_plain_values(item, struct, row)) for item, row in zip(value, sent, strict=True)]
         case _:
             return value
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from operator import attrgetter
 from types import UnionType
@@ -55,7 +54,7 @@ class Shape:
         self._loose: list[_Loose] = []
         self.row = self._struct(model, ())
         self._loose.sort(key=lambda field: len(field.lists))
-        self.checks: list[Check] = [partial(_fits, _column(self.row)), *(field.fits for field in self._loose)]
+        self.checks: list[Check] = [self._are_structs, *(field.fits for field in self._loose)]
         self._rows = list[self.row | _NO_OBJECT if () in loose else self.row]  # type: ignore[misc]  # made at run time
         self._page = msgspec.json.Decoder(_envelope(self._rows))
 
@@ -95,6 +94,27 @@ class Shape:
         """Put into rows that passed the checks what stands for a field that was not sent."""
         for field in self._loose:
             field.fill(rows)
+
+    def parted(self, row: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A row that did not pass, in two: what does not fit, as it was sent, and what fits, as the struct has it.
+
+        A renamed field is always with what was sent: it is the id, without which nothing is read.
+        """
+        odd = set(self._renamed.values())
+        for field in self._loose:
+            if odd.isdisjoint(field.lists) and not field.fits([row]):
+                odd.add((*field.lists, field.name)[0])
+        for field in self._loose:
+            if odd.isdisjoint((*field.lists, field.name)):
+                field.fill([row])
+        values = {name: getattr(row, name) for name in row.__struct_fields__}
+        sound = {name: value for name, value in values.items() if name not in odd}
+        wire = {name: wire for wire, name in self._renamed.items()}
+        sent = {wire.get(name, name): values[name] for name in odd if values[name] is not msgspec.UNSET}
+        return msgspec.to_builtins(sent), sound
+
+    def _are_structs(self, rows: Sequence[Any]) -> bool:
+        return {self.row}.issuperset(map(type, rows))
 
     def _struct(self, model: type[WireModel], at: Path) -> type[msgspec.Struct]:
         """The struct of a model: one field for each of its own that can be plain."""
