@@ -247,6 +247,17 @@ def test_a_reader_reads_a_page_the_same_whatever_it_has_met_before() -> None:
     assert read_by(reader, odd_pages()) == read_afresh()
 
 
+def test_a_field_that_was_not_sent_is_missing_also_where_its_namesake_is_odd() -> None:
+    """A task and its stages both have a status: here the task's is odd, and of one stage there is none."""
+    without = {name: value for name, value in wire_stage("s1").items() if name != "status"}
+    rows = [wire_task("t1", stages=[wire_stage(status=4)]), wire_task("t2", status=4, stages=[without])]
+    page = page_reader().read(json.dumps(rows).encode("ascii"), 1, 100).page
+    assert [(task.status, [stage.status for stage in task.stages]) for task in page.tasks] == [
+        ("failed", ["4"]),
+        ("4", [None]),
+    ]
+
+
 def test_pages_that_are_read_at_the_same_time_read_the_same() -> None:
     """Each thread meets another odd row first, and all learn at once."""
     reader, pages = page_reader(), odd_pages()

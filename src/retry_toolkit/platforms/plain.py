@@ -72,6 +72,7 @@ class PageReader:
             raise BadAnswer(f"The answer is not JSON: {error}.") from None
         with suppress(*_BROKEN):
             return self._fitted(lambda shape: replace(envelope, rows=shape.convert(envelope.rows)))
+        # Where the decoder's words are not understood, each row goes to its model.
         return self._shape, envelope
 
     def _fitted(self, decode: Callable[[Shape], Envelope]) -> tuple[Shape, Envelope]:
@@ -104,6 +105,7 @@ class PageReader:
         Raises:
             Unreadable: Its meaning is lost.
         """
+        # An id of the right type can be unreadable: then the model sees the whole row, to name its first fault.
         if isinstance(row, shape.row) and _REPLACEMENT not in str(row):
             sent, sound = shape.parted(row)
         else:

@@ -7,11 +7,11 @@ decoded whatever it holds, and the whole column of it is compared with what it s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from types import UnionType
+from types import GenericAlias, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
@@ -25,7 +25,6 @@ Path = tuple[str, ...]
 Check = Callable[[Sequence[Any]], bool]
 """Whether some rows are as they should be, in one respect."""
 
-_NONE: frozenset[Path] = frozenset()
 _NO_NUMBER = None | bool | str | list[Any]
 _NO_OBJECT = _NO_NUMBER | int | float
 # How msgspec says where in a list of rows a value did not fit.
@@ -47,15 +46,19 @@ class Shape:
         checks: What a row must pass to be as it should be, in this order. What has passed a check suits the next.
     """
 
-    def __init__(self, model: type[WireModel], renamed: Mapping[str, str], loose: frozenset[Path] = _NONE) -> None:
+    def __init__(
+        self, model: type[WireModel], renamed: Mapping[str, str], loose: frozenset[Path] = frozenset()
+    ) -> None:
         self._model = model
         self._renamed = renamed
-        self._paths = loose
-        self._loose: list[_Loose] = []
+        self._wire_names = {name: wire for wire, name in renamed.items()}
+        self._loose_paths = loose
+        self._loose_fields: list[_Loose] = []
         self.row = self._struct(model, ())
-        self._loose.sort(key=lambda field: len(field.lists))
-        self.checks: list[Check] = [self._are_structs, *(field.fits for field in self._loose)]
-        self._rows = list[self.row | _NO_OBJECT if () in loose else self.row]  # type: ignore[misc]  # made at run time
+        self._loose_fields.sort(key=lambda field: len(field.lists))  # a list is checked before what is in it
+        self.checks: list[Check] = [self._are_structs, *(field.fits for field in self._loose_fields)]
+        item = self.row | _NO_OBJECT if () in loose else self.row
+        self._rows = _list_of(item)
         self._page = msgspec.json.Decoder(_envelope(self._rows))
 
     def decode(self, body: bytes) -> Envelope:
@@ -86,31 +89,29 @@ class Shape:
         if fault is None:
             raise error
         path = (*re.findall(r"\.(\w+)", fault["path"]), *filter(None, [fault["missing"]]))
-        if path in self._paths:
+        if path in self._loose_paths:
             raise error
-        return Shape(self._model, self._renamed, self._paths | {path})
+        return Shape(self._model, self._renamed, self._loose_paths | {path})
 
-    def fill(self, rows: Sequence[Any]) -> None:
-        """Put into rows that passed the checks what stands for a field that was not sent."""
-        for field in self._loose:
-            field.fill(rows)
+    def fill(self, rows: Sequence[Any], *, but: Container[str] = ()) -> None:
+        """Put into rows what stands for a field that was not sent, but for fields of the row that do not fit."""
+        for field in self._loose_fields:
+            if field.top not in but:
+                field.fill(rows)
 
     def parted(self, row: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """A row that did not pass, in two: what does not fit, as it was sent, and what fits, as the struct has it.
 
         A renamed field is always with what was sent: it is the id, without which nothing is read.
         """
-        odd = set(self._renamed.values())
-        for field in self._loose:
-            if odd.isdisjoint(field.lists) and not field.fits([row]):
-                odd.add((*field.lists, field.name)[0])
-        for field in self._loose:
-            if odd.isdisjoint((*field.lists, field.name)):
-                field.fill([row])
+        odd = set(self._wire_names)
+        for field in self._loose_fields:
+            if field.top not in odd and not field.fits([row]):
+                odd.add(field.top)
+        self.fill([row], but=odd)
         values = {name: getattr(row, name) for name in row.__struct_fields__}
         sound = {name: value for name, value in values.items() if name not in odd}
-        wire = {name: wire for wire, name in self._renamed.items()}
-        sent = {wire.get(name, name): values[name] for name in odd if values[name] is not msgspec.UNSET}
+        sent = {self._wire_names.get(name, name): values[name] for name in odd if values[name] is not msgspec.UNSET}
         return msgspec.to_builtins(sent), sound
 
     def _are_structs(self, rows: Sequence[Any]) -> bool:
@@ -118,27 +119,25 @@ class Shape:
 
     def _struct(self, model: type[WireModel], at: Path) -> type[msgspec.Struct]:
         """The struct of a model: one field for each of its own that can be plain."""
-        renamed = {} if at else self._renamed
         fields: list[Any] = []
         for wire, declared in model.model_fields.items():
             plain = self._plain(declared.annotation, declared.metadata, (*at, wire))
-            name = renamed.get(wire, wire)
-            absent = msgspec.UNSET if declared.is_required() else plain.absent
             if plain.type is None:
                 continue
-            if (*at, wire) in self._paths:
-                self._loose.append(_Loose(lists=at, name=name, column=_column(plain.type), absent=absent))
+            name = wire if at else self._renamed.get(wire, wire)
+            if (*at, wire) in self._loose_paths:
+                absent = msgspec.UNSET if declared.is_required() else plain.absent
+                self._loose_fields.append(_Loose(lists=at, name=name, column=_column(plain.type), absent=absent))
                 fields.append((name, _loose_type(plain.type), msgspec.UNSET))
             else:
-                fields.append((name, plain.type) if declared.is_required() else (name, plain.type, absent))
-        # Structs live for a page and refer to nothing that refers back: the collector need not look at each.
+                fields.append((name, plain.type) if declared.is_required() else (name, plain.type, plain.absent))
         return msgspec.defstruct(
             model.__name__,
             fields,
-            rename={name: wire for wire, name in renamed.items()},
+            rename={} if at else self._wire_names,
             kw_only=True,
-            omit_defaults=True,
-            gc=False,
+            omit_defaults=True,  # as builtins a struct is what was sent, without what stands for the rest
+            gc=False,  # structs live for a page and refer to nothing that refers back
         )
 
     def _plain(self, annotation: Any, metadata: Sequence[object], at: Path) -> Plain:
@@ -151,7 +150,8 @@ class Shape:
             kinds = [self._plain(kind, (), at).type for kind in get_args(annotation) if kind is not type(None)]
             return Plain(Union[(*kinds, None)])
         if get_origin(annotation) is list:
-            return Plain(list[self._plain(get_args(annotation)[0], (), at).type])  # type: ignore[misc]  # likewise
+            item = self._plain(get_args(annotation)[0], (), at).type
+            return Plain(_list_of(item))
         if isinstance(annotation, type) and issubclass(annotation, WireModel):
             return Plain(self._struct(annotation, at))
         raise TypeError(f"{annotation!r} has no plain form; declare one with Plain.")
@@ -172,6 +172,11 @@ class _Loose:
     name: str
     column: type[msgspec.Struct]
     absent: object
+
+    @property
+    def top(self) -> str:
+        """The field of the row that it is or lies in."""
+        return (*self.lists, self.name)[0]
 
     def fits(self, rows: Sequence[Any]) -> bool:
         """Whether it holds what it should in all of these."""
@@ -203,18 +208,21 @@ def _parts(kind: Any) -> list[Any]:
     return [kind, *(part for inner in get_args(kind) for part in _parts(inner))]
 
 
+def _list_of(kind: Any) -> Any:
+    return GenericAlias(list, (kind,))
+
+
 def _loose_type(kind: Any) -> Any:
     """A type that takes whatever there is, and reads as this one does what this one takes."""
     if struct := struct_in(kind):
-        items = list[struct | _NO_OBJECT]  # type: ignore[valid-type]  # likewise
-        return items | dict | None | bool | str | int | float
+        return _list_of(struct | _NO_OBJECT) | dict | None | bool | str | int | float
     parts = _parts(kind)
     return _NO_NUMBER | float | dict if float in parts and int not in parts else Any
 
 
 def _column(kind: Any) -> type[msgspec.Struct]:
     """Values of a type; as a field of a struct a type is prepared once, on its own it would be at each use."""
-    return msgspec.defstruct("Column", [("values", list[kind])], array_like=True)
+    return msgspec.defstruct("Column", [("values", _list_of(kind))], array_like=True)
 
 
 def _fits(column: type[msgspec.Struct], values: Sequence[Any]) -> bool:
