@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from retry_toolkit.retry.audit import verify
+from retry_toolkit.retry.launch import CHUNK
 from tests.browser.chromium import Guard, Profiles, snapshot
 from tests.browser.desk import FIRST_ROWS_MS, Desk
 from tests.browser.ledger import Ledger
@@ -24,8 +25,8 @@ pytestmark = pytest.mark.browser
 
 MANY = 500
 AT_ONCE = 4
-SENT = 100
-"""Retries that get through before a story goes on: however fast the machine, a batch is in its middle then."""
+CALLS = 4
+"""Calls that get through before a story goes on: however fast the machine, a batch is in its middle then."""
 LONG_MS = 120_000
 
 
@@ -66,8 +67,8 @@ def begin_all(page: Page) -> Desk:
 
 
 def gated(still: StillPlatform) -> FaultProxy:
-    """A way to the platform that lets only the first retries through until it is opened."""
-    return FaultProxy(still.url, Schedule(1, writes=0.0, reads=0.0), writes_through=SENT)
+    """A way to the platform that lets only the first calls through, each of many retries, until it is opened."""
+    return FaultProxy(still.url, Schedule(1, writes=0.0, reads=0.0), writes_through=CALLS)
 
 
 def check_ledger(still: StillPlatform) -> None:
@@ -86,6 +87,7 @@ def test_a_batch_outlives_its_kernel(tmp_path: Path, own: ExitStack, guard: Guar
     desk = begin_all(page)
     expect(desk.outcome.get_by_role("progressbar")).to_be_visible()
     wait_for("the first results", lambda: count_of(desk.outcome, "Recovered"), timeout_s=60)
+    wait_for("the calls that are held", lambda: len(proxy.arrived) == CALLS + AT_ONCE, timeout_s=60)
     snapshot(page, "interrupted-2-running")
     for kernel in kernels(settings.home):
         kernel.kill()
@@ -96,7 +98,7 @@ def test_a_batch_outlives_its_kernel(tmp_path: Path, own: ExitStack, guard: Guar
     desk = Desk(page)
     expect(desk.outcome).to_contain_text("Interrupted", timeout=FIRST_ROWS_MS)
     expect(desk.outcome).to_contain_text(f"= {MANY}")
-    assert count_of(desk.outcome, "Waiting") >= MANY - SENT - AT_ONCE
+    assert count_of(desk.outcome, "Waiting") == MANY - CHUNK * (CALLS + AT_ONCE)
     snapshot(page, "interrupted-3-offered")
     desk.outcome.get_by_role("button", name="Go on", exact=True).click()
     expect(desk.outcome).to_contain_text(f"{MANY} of {MANY} settled", timeout=LONG_MS)

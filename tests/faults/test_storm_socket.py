@@ -24,6 +24,7 @@ from tests.faults.still import RIVAL, StillPlatform, connected, stage_id, still_
 from tests.faults.storm import (
     CALM,
     IMPATIENT,
+    PATIENCE_S,
     PATIENT,
     STORMY,
     check_evidence,
@@ -41,12 +42,15 @@ BATCHES = 8
 
 @contextmanager
 def rivals(still: StillPlatform, count: int) -> Iterator[None]:
-    """Somebody else retries some of the tasks, too, straight at the platform, as fast as it answers."""
+    """Somebody else retries some of the tasks, too, straight at the platform, as fast as it answers.
+
+    As patient as the storm is long: the platform has everybody else's requests to answer, too.
+    """
     over = threading.Event()
     chosen = random.Random(SEED).sample(task_ids(SIZES.socket), count)
 
     def retry_some() -> None:
-        with httpx.Client(base_url=still.url, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=still.url, trust_env=False, timeout=PATIENCE_S) as client:
             for task_id in chosen:
                 client.post(
                     f"/api/v1/tasks/{task_id}/retry-from-stage",

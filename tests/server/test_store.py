@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -9,14 +10,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from retry_toolkit.errors import SettingsError
 from retry_toolkit.server import tables
-from retry_toolkit.server.database import check_sqlite, open_sqlite, postgres_url, sqlite_module
+from retry_toolkit.server.database import Turns, check_sqlite, open_sqlite, postgres_url, sqlite_module
 from retry_toolkit.server.runs import Outcome
 from retry_toolkit.server.store import Store
 from retry_toolkit.settings import load_settings
 from retry_toolkit.sqlite import loses_commits
+from tests.live import wait_until
 from tests.server.workbench import ALICE, Workbench, render, workbench
 
 
@@ -86,6 +89,39 @@ class TestSqlite:
             before = connection.execute(count).scalar()
             bench.actions.clone(task_id, intent=ALICE, render=render)
             assert connection.execute(count).scalar() == before == 1
+
+
+class TestTurns:
+    def test_writers_come_on_in_the_order_in_which_they_came(self, bench: Workbench) -> None:
+        """Nobody is overtaken; who waits holds no connection."""
+        database = bench.store.database
+        writers: list[threading.Thread] = []
+        seen: list[str] = []
+
+        def write() -> None:
+            with database.writing():
+                seen.append(threading.current_thread().name)
+
+        with database.writing():
+            for number in range(8):
+                writers.append(threading.Thread(target=write, name=str(number)))
+                writers[-1].start()
+                wait_until(lambda: len(database.turns) == 1 + len(writers), "the writer to queue up")
+            assert isinstance(database.engine.pool, sa.QueuePool)
+            assert database.engine.pool.checkedout() == 1
+        for writer in writers:
+            writer.join()
+        assert seen == [writer.name for writer in writers]
+
+    def test_a_turn_that_does_not_come_is_an_error_like_any_lock(self) -> None:
+        """Who has given up waiting holds nobody up; a writer that fails neither."""
+        turns = Turns()
+        with turns.take(), pytest.raises(DBAPIError, match="took too long"), turns.take(timeout_s=0):
+            raise AssertionError("two have a turn at once")
+        with pytest.raises(ZeroDivisionError), turns.take(timeout_s=0):
+            raise ZeroDivisionError
+        with turns.take(timeout_s=0):
+            assert len(turns) == 1
 
 
 class TestOpening:

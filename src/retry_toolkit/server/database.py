@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import threading
+from collections import deque
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from filelock import FileLock
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from retry_toolkit.errors import SettingsError
 from retry_toolkit.server import tables
@@ -117,14 +119,55 @@ def postgres_url(settings: Settings) -> sa.URL | None:
     return url.set(drivername="postgresql+psycopg")
 
 
+class Turns:
+    """Lets the threads of this process through one at a time, in the order in which they came; `len` counts them all.
+
+    SQLite's own wait asks again and again, ever more seldom: among many writers a thread could lose for a minute.
+    """
+
+    def __init__(self) -> None:
+        self._queue: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @contextmanager
+    def take(self, timeout_s: float = BUSY_TIMEOUT_MS / 1000) -> Iterator[None]:
+        """A turn, for as long as the block lasts.
+
+        Raises:
+            OperationalError: It did not come in time.
+        """
+        mine = threading.Event()
+        with self._lock:
+            self._queue.append(mine)
+            self._queue[0].set()
+        try:
+            if not mine.wait(timeout_s):
+                raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError("other writers took too long"))
+            yield
+        finally:
+            with self._lock:
+                self._queue.remove(mine)
+                if self._queue:
+                    self._queue[0].set()
+
+
 class Database:
-    """Transactions on the platform's own database."""
+    """Transactions on the platform's own database.
+
+    Attributes:
+        engine: Connections to it.
+        turns: Who of this process writes, and who waits for it; only SQLite needs it.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self.turns = Turns()
         self._reader: sa.Engine
         self._writer: sa.Engine
-        if engine.dialect.name == "sqlite":
+        if self.is_sqlite:
             self._reader = engine
             self._writer = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         else:
@@ -163,7 +206,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that may write; on SQLite the only one at a time."""
-        with self._writer.begin() as connection:
+        with self.turns.take() if self.is_sqlite else nullcontext(), self._writer.begin() as connection:
             yield connection
 
     def hold(self, connection: sa.Connection, name: str) -> None:
