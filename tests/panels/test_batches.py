@@ -18,7 +18,7 @@ from retry_toolkit.errors import (
     UnclearOutcome,
 )
 from retry_toolkit.panels.batches import away_node, card_node, listed_items
-from retry_toolkit.panels.state.batches import Card
+from retry_toolkit.panels.state.cards import Card
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.proposals import Kind
 from retry_toolkit.retry.archive import Archive

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from retry_toolkit.panels.state.batches import BatchesState, Card
+from retry_toolkit.panels.state.batches import BatchesState
+from retry_toolkit.panels.state.cards import Card
 from retry_toolkit.panels.state.problems import Problem, explain, explain_words
 from retry_toolkit.panels.view import one_line, problem_nodes, reason_text, words_node
 from retry_toolkit.panels.widgets.markup import Child, Node, button, copy_button, el, moment, status

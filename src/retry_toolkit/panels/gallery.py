@@ -29,7 +29,7 @@ from retry_toolkit.panels.exhibits_costs import COSTS
 from retry_toolkit.panels.samples import NOW, SamplePlatform, sample_task
 from retry_toolkit.panels.state.aftermath import Fate
 from retry_toolkit.panels.state.attempts import compare
-from retry_toolkit.panels.state.batches import Card, Condition
+from retry_toolkit.panels.state.cards import Card, Condition
 from retry_toolkit.panels.widgets.assets import style
 from retry_toolkit.panels.widgets.fragment import Fragment
 from retry_toolkit.panels.widgets.markup import el

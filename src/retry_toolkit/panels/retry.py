@@ -6,7 +6,7 @@ from typing import Any
 
 from retry_toolkit.panels.batches import LISTED_AT_MOST, act_on, away_node, card_node, listed_items, never_sent
 from retry_toolkit.panels.confirmations import ANSWERS, answer, confirmation_node
-from retry_toolkit.panels.state.batches import Card
+from retry_toolkit.panels.state.cards import Card
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.proposals import Kind
 from retry_toolkit.panels.view import redraw, speaks

@@ -9,7 +9,8 @@ from typing import Final, Literal
 from traitlets import HasTraits, Instance
 
 from retry_toolkit.frames.fingerprints import fingerprints
-from retry_toolkit.panels.state.batches import BatchesState, Card
+from retry_toolkit.panels.state.batches import BatchesState
+from retry_toolkit.panels.state.cards import Card
 from retry_toolkit.panels.state.notices import Notices
 from retry_toolkit.panels.state.presence import Presence
 from retry_toolkit.retry.progress import settled

@@ -3,72 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 from traitlets import HasTraits, Tuple, Unicode
 
+from retry_toolkit.panels.state.cards import Card, make_card
 from retry_toolkit.panels.state.proposals import Kind, Proposal
 from retry_toolkit.panels.state.session import Session
-from retry_toolkit.platforms.base import Platform, TaskFiles, TaskRecord
+from retry_toolkit.platforms.base import Platform, TaskRecord
 from retry_toolkit.retry import reasons
 from retry_toolkit.retry.archive import Archive
 from retry_toolkit.retry.batch import RetryBatch
 from retry_toolkit.retry.execute import execute, open_batch, resume
 from retry_toolkit.retry.leases import Owner
 from retry_toolkit.retry.policy import TIMING, Timing
-from retry_toolkit.retry.records import BatchState, Item
-from retry_toolkit.retry.states import OPEN, State
-
-Condition = Literal["running", "paused", "interrupted", "elsewhere", "ended"]
-"""What can be done with a batch: hold it, let it go on, go on with it, only look, or settle what is unclear."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Card:
-    """One batch as it is shown: its buckets, its items, and the bucket whose items are listed (None: those to look at).
-
-    `typing` is the unclear item whose task's id is being typed, because it is to be sent again.
-    """
-
-    batch_id: str
-    kind: Kind
-    state: BatchState
-    condition: Condition
-    owner: Owner | None
-    created_at: datetime
-    created_by: str
-    total: int
-    buckets: Mapping[State, int]
-    items: tuple[Item, ...]
-    error: Exception | None = None
-    files: TaskFiles | None = None
-    shown: State | None = None
-    typing: str | None = None
-
-    @property
-    def task_ids(self) -> frozenset[str]:
-        """The tasks that it is about, new ones included."""
-        return frozenset(name for item in self.items for name in (item.task_id, item.new_task_id) if name)
-
-    @property
-    def needs_a_look(self) -> bool:
-        """Whether somebody has to do something about it."""
-        waits = self.condition in {"paused", "interrupted", "elsewhere"}
-        return waits or bool(self.buckets["UNKNOWN"]) or self.error is not None
-
-    @property
-    def open(self) -> int:
-        """Items that something is still to be done for."""
-        return sum(self.buckets[state] for state in OPEN)
-
-    def is_news_after(self, old: Card) -> bool:
-        """Whether who has sent away `old` wants to see this one: it no longer runs by itself, or needs a new look."""
-        failed = self.error is not None and old.error is None
-        return self.condition != "running" or self.buckets["UNKNOWN"] > old.buckets["UNKNOWN"] or failed
+from retry_toolkit.retry.states import State
 
 
 class BatchesState(HasTraits):
@@ -355,7 +306,7 @@ class BatchesState(HasTraits):
         with self._lock:
             records, self._records = tuple(self._records.values()), {}
         old, self._batches[batch.id] = self._card(batch.id), batch
-        card = self._make_card(batch, old)
+        card = make_card(batch, old, kind=self._kinds.get(batch.id), owner=self._owners.get(batch.id))
         self.on_records(records)
         self._put(card, old)
         self._tell_new_tasks(card)
@@ -374,30 +325,6 @@ class BatchesState(HasTraits):
             self.cards = (card, *self.cards)
             self.away = tuple(other for other in self.away if other is not old)
 
-    def _make_card(self, batch: RetryBatch, old: Card | None) -> Card:
-        buckets = batch.buckets
-        unfinished = batch.state in {"running", "paused"} or any(buckets[state] for state in OPEN)
-        owner = self._owners.get(batch.id)
-        condition: Condition = "ended"
-        if batch.running:
-            condition = "paused" if batch.state == "paused" else "running"
-        elif unfinished:
-            condition = "elsewhere" if owner else "interrupted"
-        card = Card(
-            batch_id=batch.id,
-            kind=self._kinds.get(batch.id) or _kind_of(batch),
-            state=batch.state,
-            condition=condition,
-            owner=owner,
-            created_at=batch.created_at,
-            created_by=batch.created_by,
-            total=batch.total,
-            buckets=buckets,
-            items=batch.items,
-            error=batch.error if isinstance(batch.error, Exception) else None,
-        )
-        return replace(card, files=old.files, shown=old.shown, typing=old.typing) if old else card
-
     def _tell_new_tasks(self, card: Card) -> None:
         for item in card.items:
             if item.new_task_id is not None and item.new_task_id not in self._new_tasks:
@@ -414,12 +341,6 @@ class BatchesState(HasTraits):
         old = self._card(batch_id)
         if old is not None:
             self._put(replace(old, **fields), old)  # type: ignore[arg-type]  # callers name fields of a card
-
-
-def _kind_of(batch: RetryBatch) -> Kind:
-    if batch.total > 1:
-        return "batch"
-    return "stage" if batch.action == "stage" else "whole"
 
 
 def _ignore(_: object) -> None:

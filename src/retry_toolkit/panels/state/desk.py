@@ -11,7 +11,8 @@ from retry_toolkit.panels.state.aftermath import AftermathState
 from retry_toolkit.panels.state.attempts import AttemptsState
 from retry_toolkit.panels.state.auto import AutoRefresh
 from retry_toolkit.panels.state.background import Background
-from retry_toolkit.panels.state.batches import BatchesState, Card
+from retry_toolkit.panels.state.batches import BatchesState
+from retry_toolkit.panels.state.cards import Card
 from retry_toolkit.panels.state.catalog import Catalog, CatalogState, same_values
 from retry_toolkit.panels.state.disk import DiskState
 from retry_toolkit.panels.state.figures import Figures, count_figures
