@@ -93,6 +93,7 @@ def test_a_batch_outlives_its_kernel(tmp_path: Path, own: ExitStack, guard: Guar
         kernel.kill()
     page.close()
     proxy.open_gate()
+    proxy.settle()
 
     page = profiles.open(dashboard)
     desk = Desk(page)

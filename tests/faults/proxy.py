@@ -27,7 +27,8 @@ class FaultProxy:
         upstream: Address of the platform, such as `http://127.0.0.1:8642`.
         schedule: What goes wrong, of the kinds in `ARRIVING`.
         lag_s: Longest time that a late request or a second delivery stays on its way after the client gave up.
-        writes_through: Lets only so many writes through until `open_gate`; those whose client goes meanwhile are lost.
+        writes_through: Lets only so many writes through until `open_gate`; the others arrive then, though their client
+            may be gone.
 
     Attributes:
         arrived: Every write that came in whole, in order: what left the client's machine.
@@ -66,7 +67,7 @@ class FaultProxy:
         self._run(self._settled())
 
     def open_gate(self) -> None:
-        """Let every write through, those that wait first."""
+        """Let every write through, those that are held first."""
         self._loop.call_soon_threadsafe(self._gate.set)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -100,8 +101,8 @@ class FaultProxy:
         call = await _read_call(reader)
         if call.writes:
             self.arrived.append(call)
-            if not await self._passes(reader):
-                return
+            if self._writes_through is not None and len(self.arrived) > self._writes_through:
+                await self._gate.wait()
         fault = self._schedule.draw(call)
         if fault is None:
             writer.write(_wrapped(await self._ask(call)))
@@ -109,16 +110,6 @@ class FaultProxy:
             await self._break(fault, call, reader, writer)
         if not writer.transport.is_closing():
             await writer.drain()
-
-    async def _passes(self, reader: asyncio.StreamReader) -> bool:
-        """Whether a write goes on: at once, or when the gate is opened while its client still waits."""
-        if self._gate.is_set() or self._writes_through is None or len(self.arrived) <= self._writes_through:
-            return True
-        opened, gone = asyncio.ensure_future(self._gate.wait()), asyncio.ensure_future(reader.read(1))
-        done, left = await asyncio.wait({opened, gone}, return_when=asyncio.FIRST_COMPLETED)
-        for waiting in left:
-            waiting.cancel()
-        return opened in done
 
     async def _break(
         self, fault: Fault, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
