@@ -9,7 +9,7 @@ import pandas as pd
 from retry_toolkit.frames.build import both_of, tasks_frame
 from retry_toolkit.frames.columns import make_tables
 from retry_toolkit.frames.records import RECORDS
-from retry_toolkit.frames.splice import splice
+from retry_toolkit.frames.splice import Cut, splice
 from retry_toolkit.platforms.bulk import Batch
 from tests.frames.records import task
 
@@ -28,7 +28,7 @@ def test_many_changes_leave_few_pieces() -> None:
     changed = list(TASKS)
     for number in range(200):
         changed[number] = task(f"t{number}", hours=-number, error=f"changed {number}", owner="bob")
-        frame = splice(frame, number, number + 1, tasks_frame([changed[number]]))
+        frame = splice(frame, [Cut(number, number + 1, 1)], tasks_frame([changed[number]]))
         assert pieces(frame["error"]) <= 64
     # Words that occur no more stay among the categories.
     pd.testing.assert_frame_equal(frame, tasks_frame(changed), check_categorical=False)

@@ -130,7 +130,7 @@ def test_the_forest_follows_list_outcome_and_filters(make_desk: MakeDesk, platfo
     desk.table.filter(project="sales")
     assert [row.task_id for row in desk.forest.forest.rows] == ["old", "new"]
     desk.forest.match(False)
-    desk.catalog.mend(make_task("lost2", status="succeeded", parent_id="lost", minutes_ago=3 * DAY, project="mesh"))
+    desk.catalog.mend([make_task("lost2", status="succeeded", parent_id="lost", minutes_ago=3 * DAY, project="mesh")])
     assert desk.forest.forest.outcomes["recovered"] == 2
 
 
@@ -467,7 +467,7 @@ def test_a_figure_stays_while_only_amounts_change(page: FailureDesk, platform: M
     """It does not flicker while a batch runs; a change of language makes it anew."""
     open_tab(page, 2)
     bars = bars_of(page)
-    page.state.catalog.mend(replace(platform.records["alone"], duration_s=4.5))
+    page.state.catalog.mend([replace(platform.records["alone"], duration_s=4.5)])
     assert bars_of(page) is bars
     page.state.session.speak("zh")
     assert bars_of(page) is not bars
@@ -479,7 +479,7 @@ def test_only_the_open_tab_is_kept_up_to_date(page: FailureDesk, platform: Memor
     assert (state.spending.account, state.disk.expiry) == (None, None)
     open_tab(page, 2)
     before = state.forest.forest
-    state.catalog.mend(replace(platform.records["lost2"], status="succeeded"))
+    state.catalog.mend([replace(platform.records["lost2"], status="succeeded")])
     assert state.forest.forest is before
     open_tab(page, 0)
     assert state.forest.forest is not None

@@ -142,7 +142,7 @@ def test_groups_asked_for_while_grouping_are_made_once_more(make_desk: MakeDesk,
     desk = make_desk(platform, background=background)
     background.run()
     for task_id in ("t0", "t1", "t2"):
-        desk.catalog.mend(make_task(task_id, status="succeeded"))
+        desk.catalog.mend([make_task(task_id, status="succeeded")])
     assert len(background.waiting) == 1
     background.run()
     assert counts(desk) == {"disk full": 1}

@@ -280,7 +280,7 @@ def test_a_mended_row_survives_a_refresh_that_began_before(make_desk: MakeDesk) 
     desk = make_desk(world, background=background)
     background.run()
     desk.catalog.refresh_quietly()
-    desk.catalog.mend(replace(world.records["t0000"], status="succeeded"))
+    desk.catalog.mend([replace(world.records["t0000"], status="succeeded")])
     background.run()
     assert desk.catalog.catalog is not None
     assert desk.catalog.catalog.tasks["status"].tolist() == ["succeeded"]

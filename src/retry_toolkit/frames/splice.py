@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from itertools import chain, starmap
+from typing import Final, NamedTuple
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api.types import union_categoricals
 
 _PIECES: Final = 64
 
 
-def splice(frame: pd.DataFrame, start: int, stop: int, rows: pd.DataFrame) -> pd.DataFrame:
-    """The frame with `rows`, which has the same columns, in place of its rows from `start` to `stop`."""
-    columns = {name: _spliced(frame[name], start, stop, rows[name]) for name in frame.columns}
+class Cut(NamedTuple):
+    """Rows from `start` to `stop` make room for `given` others."""
+
+    start: int
+    stop: int
+    given: int
+
+
+def splice(frame: pd.DataFrame, cuts: Sequence[Cut], rows: pd.DataFrame) -> pd.DataFrame:
+    """The frame with `rows` in place of what is cut out.
+
+    Args:
+        frame: Any frame.
+        cuts: From the top down, apart from each other; each is given the next of `rows`.
+        rows: As many as the cuts are given, with the same columns.
+    """
+    runs = list(_runs(cuts, len(frame)))
+    removed = _positions([(cut.start, cut.stop) for cut in cuts])
+    in_place = all(cut.stop - cut.start == cut.given for cut in cuts)
+    columns = {}
+    for name, column in frame.items():
+        same = in_place and _plain(column.iloc[removed]).equals(_plain(rows[name]))
+        columns[name] = column if same else _picked(column, rows[name], runs)
     return pd.DataFrame(columns, copy=False)
 
 
-def _spliced(column: pd.Series, start: int, stop: int, new: pd.Series) -> pd.Series:
-    if _plain(column.iloc[start:stop]).equals(_plain(new)):
-        return column
+def _runs(cuts: Sequence[Cut], length: int) -> Iterator[tuple[int, int]]:
+    """What the result consists of: positions (from, to) in the frame with the new rows below it."""
+    at, taken = 0, length
+    for cut in cuts:
+        yield at, cut.start
+        yield taken, taken + cut.given
+        at, taken = cut.stop, taken + cut.given
+    yield at, length
+
+
+def _positions(runs: Sequence[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    return np.concatenate([np.zeros(0, dtype=np.intp), *starmap(np.arange, runs)])
+
+
+def _picked(column: pd.Series, new: pd.Series, runs: Sequence[tuple[int, int]]) -> pd.Series:
+    if isinstance(column.dtype, pd.StringDtype):
+        return _picked_texts(column, new, runs)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column, new = _of_one_dtype(column, new)
-    # Concatenating Arrow texts puts chunks side by side; a search looks at each by itself, so there must not be many.
-    return _in_few_pieces(pd.concat([column.iloc[:start], new, column.iloc[stop:]], ignore_index=True))
+    return pd.concat([column, new], ignore_index=True).take(_positions(runs)).reset_index(drop=True)
 
 
-def _in_few_pieces(column: pd.Series) -> pd.Series:
-    array: Any = column.array
-    chunks: Any = getattr(array, "__arrow_array__", list)()
-    if getattr(chunks, "num_chunks", 1) <= _PIECES:
-        return column
-    return pd.Series(column.dtype.__from_arrow__(chunks.combine_chunks()), name=column.name)  # type: ignore[union-attr]
+def _picked_texts(column: pd.Series, new: pd.Series, runs: Sequence[tuple[int, int]]) -> pd.Series:
+    """Texts stay where they are, in pieces side by side; not many, for a search looks at each piece by itself."""
+    both = pa.chunked_array([*_texts(column).chunks, *_texts(new).chunks])
+    pieces = chain.from_iterable(both.slice(start, stop - start).chunks for start, stop in runs if stop > start)
+    picked = pa.chunked_array(pieces, type=both.type)
+    if picked.num_chunks > _PIECES:
+        picked = picked.combine_chunks()
+    return pd.Series(column.dtype.__from_arrow__(picked), name=column.name)  # type: ignore[union-attr]  # not in the stubs
+
+
+def _texts(column: pd.Series) -> pa.ChunkedArray:
+    return column.array.__arrow_array__()
 
 
 def _plain(column: pd.Series) -> pd.Series:

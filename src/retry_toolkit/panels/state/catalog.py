@@ -1,9 +1,9 @@
-"""The catalog of the page: loaded as a whole, refreshed for less, mended a row at a time."""
+"""The catalog of the page: loaded as a whole, refreshed for less, mended some rows at a time."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -81,13 +81,13 @@ class CatalogState(HasTraits):
         if not self._busy:
             self._begin(self._base(), quietly=True)
 
-    def mend(self, record: TaskRecord) -> None:
-        """Take over the fresh state of one task."""
+    def mend(self, records: Sequence[TaskRecord]) -> None:
+        """Take over the fresh states of some tasks, all at once: every change is dear for a large catalog."""
         if self._busy:
-            # What is being loaded may be older than this record.
-            self._mended[record.task_id] = record
-        if self.catalog is not None:
-            self.catalog = replace_rows(self.catalog, record)
+            # What is being loaded may be older than these.
+            self._mended |= {record.task_id: record for record in records}
+        if self.catalog is not None and records:
+            self.catalog = replace_rows(self.catalog, records)
 
     def close(self) -> None:
         """End what is being loaded."""
@@ -139,9 +139,7 @@ class CatalogState(HasTraits):
         self._session.notices.settle("catalog")
         before, self.problem = self.catalog, None
         if found.catalog is not base:
-            catalog = found.catalog
-            for record in mended:
-                catalog = replace_rows(catalog, record)
+            catalog = replace_rows(found.catalog, mended) if mended else found.catalog
             self.catalog = catalog
             if quietly and before is not None:
                 self.on_refreshed(before, catalog)

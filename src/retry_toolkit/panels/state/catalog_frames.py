@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,10 @@ from retry_toolkit.analysis.lineage import build_lineage
 from retry_toolkit.frames.build import both_of, claims_of, stages_frame, tasks_frame
 from retry_toolkit.frames.columns import Tables
 from retry_toolkit.frames.conditions import Positions
-from retry_toolkit.frames.splice import splice
+from retry_toolkit.frames.splice import Cut, splice
 from retry_toolkit.platforms.base import TaskRecord
+
+Times: TypeAlias = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,25 +71,24 @@ def make_catalog(batches: Sequence[Tables], *, loaded_at: datetime, rejected: in
     )
 
 
-def replace_rows(catalog: Catalog, record: TaskRecord) -> Catalog:
-    """`catalog` with the rows of one task as `record` has them now; a task that is new comes in by its time."""
-    row = tasks_frame([record])
-    stages = _with_stages(catalog.stages, record)
-    claims = {**catalog.claims, record.task_id: record.retried_by} if _claims_moved(catalog, record) else catalog.claims
-    at = catalog.places.get(record.task_id)
-    if at is not None and _same(catalog.tasks, at, row, "created_at"):
-        tasks = splice(catalog.tasks, at, at + 1, row)
-        linked = claims is catalog.claims and _same(catalog.tasks, at, row, "parent_id")
-        if linked and _same(catalog.tasks, at, row, "status"):
-            lineage = catalog.lineage
-        else:
-            lineage = _with_outcome(catalog, tasks, at) if linked else build_lineage(tasks, claims)
-        return replace(catalog, tasks=tasks, stages=stages, lineage=lineage, claims=claims)
-    rest = catalog.tasks if at is None else splice(catalog.tasks, at, at + 1, row.iloc[:0])
-    place = _place(rest["created_at"], record.created_at)
-    tasks = splice(rest, place, place, row)
-    lineage = build_lineage(tasks, claims)
-    return replace(catalog, tasks=tasks, stages=stages, lineage=lineage, claims=claims, places=places_of(tasks))
+def replace_rows(catalog: Catalog, records: Iterable[TaskRecord]) -> Catalog:
+    """`catalog` with the rows of some tasks as the records have them now; tasks that are new come in by their time.
+
+    Of a task that is there more than once, the last counts.
+    """
+    fresh = {record.task_id: record for record in records}
+    rows = tasks_frame(fresh.values())
+    tasks, places = _with_tasks(catalog, rows)
+    moved = {name: record.retried_by for name, record in fresh.items() if _claims_moved(catalog, record)}
+    claims = {**catalog.claims, **moved} if moved else catalog.claims
+    stages = _with_stages(catalog.stages, fresh.values())
+    mended = replace(catalog, tasks=tasks, stages=stages, claims=claims)
+    if places is None:
+        return replace(mended, lineage=build_lineage(tasks, claims), places=places_of(tasks))
+    before, now = (frame[["status", "parent_id"]].iloc[places] for frame in (catalog.tasks, tasks))
+    if moved or not same_values(before[["parent_id"]], now[["parent_id"]]):
+        return replace(mended, lineage=build_lineage(tasks, claims))
+    return mended if same_values(before, now) else replace(mended, lineage=_with_outcomes(catalog, tasks, places))
 
 
 def same_values(rows: pd.DataFrame, others: pd.DataFrame) -> bool:
@@ -105,37 +106,64 @@ def places_of(tasks: pd.DataFrame) -> dict[str, int]:
     return {task_id: position for position, task_id in enumerate(tasks["task_id"].tolist())}
 
 
-def _same(tasks: pd.DataFrame, at: int, row: pd.DataFrame, column: str) -> bool:
-    before, now = tasks[column].iloc[at], row[column].iloc[0]
-    return bool(before == now) if pd.notna(before) and pd.notna(now) else bool(pd.isna(before) and pd.isna(now))
+def _with_tasks(catalog: Catalog, rows: pd.DataFrame) -> tuple[pd.DataFrame, Positions | None]:
+    """The tasks with these rows, and where they stand; None where that has changed for any task."""
+    times, now = _microseconds(catalog.tasks["created_at"]), _microseconds(rows["created_at"])
+    known = times[~np.isnat(times)]
+    cuts: list[tuple[Cut, int]] = []
+    for number, (task_id, time) in enumerate(zip(rows["task_id"].tolist(), now, strict=True)):
+        at = catalog.places.get(task_id)
+        if at is not None and (times[at] == time or np.isnat([times[at], time]).all()):
+            cuts.append((Cut(at, at + 1, 1), number))
+            continue
+        if at is not None:
+            cuts.append((Cut(at, at + 1, 0), number))
+        place = _place(known, time)
+        cuts.append((Cut(place, place, 1), number))
+    cuts.sort()
+    order = [number for cut, number in cuts if cut.given]
+    tasks = splice(catalog.tasks, [cut for cut, _ in cuts], rows.iloc[order])
+    in_place = all(cut.stop - cut.start == cut.given for cut, _ in cuts)
+    return tasks, np.asarray([cut.start for cut, _ in cuts], dtype=np.intp) if in_place else None
 
 
 def _claims_moved(catalog: Catalog, record: TaskRecord) -> bool:
     return tuple(catalog.claims.get(record.task_id, ())) != record.retried_by
 
 
-def _place(times: pd.Series, moment: datetime | None) -> int:
+def _microseconds(times: pd.Series) -> Times:
+    found: Times = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return found
+
+
+def _place(newest_first: Times, time: np.datetime64) -> int:
     """Where a row of this time goes: in front of those of the same time, unknown times last."""
-    known = int(times.notna().sum())
-    if moment is None:
-        return known
-    ages = -times.iloc[:known].to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return int(np.searchsorted(ages, -pd.Timestamp(moment).as_unit("us").asm8.astype(np.int64), side="left"))
+    if np.isnat(time):
+        return len(newest_first)
+    return len(newest_first) - int(np.searchsorted(newest_first[::-1], time, side="right"))
 
 
-def _with_stages(stages: pd.DataFrame, record: TaskRecord) -> pd.DataFrame:
-    """The stages of one task exchanged where they stand, else on top."""
-    found = np.flatnonzero((stages["task_id"] == record.task_id).to_numpy(dtype=np.bool_))
-    start, stop = (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
-    return splice(stages, start, stop, stages_frame([record]))
+def _with_stages(stages: pd.DataFrame, records: Iterable[TaskRecord]) -> pd.DataFrame:
+    """The stages of some tasks exchanged where they stand, else on top."""
+    by_id = {record.task_id: record for record in records}
+    found = np.flatnonzero(stages["task_id"].isin(list(by_id)).to_numpy(dtype=np.bool_))
+    blocks: dict[str, list[int]] = {task_id: [] for task_id in by_id}
+    for task_id, at in zip(stages["task_id"].iloc[found].tolist(), found.tolist(), strict=True):
+        blocks[task_id].append(at)
+    cuts = sorted(
+        (Cut(at[0], at[-1] + 1, len(by_id[task_id].stages)) if at else Cut(0, 0, len(by_id[task_id].stages)), task_id)
+        for task_id, at in blocks.items()
+    )
+    rows = stages_frame([by_id[task_id] for _, task_id in cuts])
+    return splice(stages, [cut for cut, _ in cuts], rows)
 
 
-def _with_outcome(catalog: Catalog, tasks: pd.DataFrame, at: int) -> pd.DataFrame:
-    """The lineage where nothing but the status of one task has changed: only the outcome of its own tree can differ."""
+def _with_outcomes(catalog: Catalog, tasks: pd.DataFrame, changed: Positions) -> pd.DataFrame:
+    """The lineage where nothing but the status of these tasks has changed: only outcomes of their trees can differ."""
     roots, before = catalog.lineage["root_id"], catalog.lineage["outcome"]
-    members = np.flatnonzero((roots == roots.iloc[at]).to_numpy(dtype=np.bool_))
+    members = np.flatnonzero(roots.isin(roots.iloc[changed]).to_numpy(dtype=np.bool_))
     claims = {task_id: catalog.claims.get(task_id, ()) for task_id in tasks["task_id"].iloc[members]}
-    now = build_lineage(tasks.iloc[members], claims)["outcome"].iloc[0]  # all of one tree have the same
-    outcome = before.cat.set_categories(sorted({*before.cat.categories, *([] if pd.isna(now) else [now])}))
-    outcome.iloc[members] = now
+    now = build_lineage(tasks.iloc[members], claims)["outcome"]
+    outcome = before.cat.set_categories(sorted({*before.cat.categories, *now.cat.categories}))
+    outcome.iloc[members] = now.cat.set_categories(outcome.cat.categories).array
     return catalog.lineage.assign(outcome=outcome)

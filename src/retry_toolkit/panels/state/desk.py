@@ -132,10 +132,10 @@ class DeskState(HasTraits):
             self.groups.learn()
 
     def _seen(self, records: Iterable[TaskRecord]) -> None:
-        for record in records:
-            if self._last_seen.get(record.task_id) != record:
-                self._last_seen[record.task_id] = record
-                self.catalog.mend(record)
+        seen = {record.task_id: record for record in records}
+        self.catalog.mend([record for task_id, record in seen.items() if self._last_seen.get(task_id) != record])
+        self._last_seen |= seen
+        for record in seen.values():
             self.report.accept(record)
 
     def _ended(self, card: Card) -> None:
