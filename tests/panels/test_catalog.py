@@ -90,8 +90,12 @@ def test_mending_rows_is_loading_anew(rounds: list[list[tuple[int, int | None, S
     assert catalog.tasks["created_at"].dropna().is_monotonic_decreasing
     assert catalog.tasks["created_at"].notna().is_monotonic_decreasing
     assert catalog.places == {task_id: at for at, task_id in enumerate(catalog.tasks["task_id"])}
-    stages = (frame.sort_values(["task_id", "position"], ignore_index=True) for frame in (catalog.stages, loaded.stages))
-    assert_frame_equal(*stages, check_categorical=False)
+    by = ["task_id", "position"]
+    assert_frame_equal(
+        catalog.stages.sort_values(by, ignore_index=True),
+        loaded.stages.sort_values(by, ignore_index=True),
+        check_categorical=False,
+    )
 
 
 def test_a_failed_load_keeps_what_was_loaded(make_desk: MakeDesk) -> None:
@@ -138,6 +142,19 @@ def test_a_row_that_was_mended_while_loading_stays_mended(make_desk: MakeDesk) -
     background.run()
     assert desk.catalog.catalog is not None
     assert desk.catalog.catalog.rows(["t1"])["status"].tolist() == ["succeeded"]
+
+
+def test_states_that_come_together_are_one_change(make_desk: MakeDesk) -> None:
+    """A batch tells of many tasks at once, and each change of the lists is dear; what is known changes nothing."""
+    desk = make_desk(MemoryPlatform.of(*(make_task(f"t{number}", minutes_ago=number) for number in range(9))))
+    changes: list[object] = []
+    desk.catalog.observe(changes.append, names="catalog")
+    ended = [make_task(f"t{number}", status="succeeded", minutes_ago=number) for number in range(9)]
+    for _ in range(2):
+        desk.batches.on_records(ended)
+    assert len(changes) == 1
+    assert desk.catalog.catalog is not None
+    assert set(desk.catalog.catalog.tasks["status"]) == {"succeeded"}
 
 
 def test_figures_count_what_they_say(make_desk: MakeDesk) -> None:
