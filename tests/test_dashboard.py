@@ -22,6 +22,7 @@ from retry_toolkit.dashboard import (
     dashboard_environment,
     dashboard_url,
     find_launcher,
+    stop_signals,
     wait_until_ready,
 )
 from retry_toolkit.settings import Settings
@@ -145,7 +146,9 @@ def test_the_published_settings_are_the_careful_ones() -> None:
 def test_the_dashboard_stops_with_its_command(tmp_path: Path, number: signal.Signals) -> None:
     """`retry-toolkit dashboard` says where it is; however it is told to stop, nothing of it stays."""
     command = [sys.executable, "-m", "retry_toolkit", "dashboard", "--port", str(free_port())]
-    process = subprocess.Popen(command, env=clean_environment(tmp_path), stdout=subprocess.PIPE, text=True)
+    # Whoever runs the tests may have them ignored: a shell's background job does, and nohup.
+    heard = ["env", "--default-signal=HUP,INT"]
+    process = subprocess.Popen([*heard, *command], env=clean_environment(tmp_path), stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None
         try:
@@ -157,6 +160,18 @@ def test_the_dashboard_stops_with_its_command(tmp_path: Path, number: signal.Sig
             process.kill()
     assert children
     assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_nohup_is_obeyed() -> None:
+    """A hangup that was to be ignored when the process began stops nothing; every other signal does."""
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert stop_signals() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert stop_signals() == [signal.SIGINT, signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:

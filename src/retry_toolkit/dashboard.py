@@ -155,6 +155,12 @@ def wait_until_ready(
         time.sleep(POLL_S)
 
 
+def stop_signals() -> list[signal.Signals]:
+    """The signals that ask this process to stop; a hangup that it was told to ignore (`nohup`) does not."""
+    outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if outlives_terminal else [signal.SIGHUP])]
+
+
 def stop_dashboard(process: subprocess.Popen[bytes]) -> None:
     """Ask the dashboard to stop with its kernels, and end it if it does not."""
     if process.poll() is None:
@@ -198,9 +204,8 @@ def run_dashboard(settings: Settings, *, ready: Callable[[str], None] = print) -
 
 @contextmanager
 def _interrupted_by_signals() -> Iterator[None]:
-    """Let the other signals that ask to stop arrive as Ctrl-C does: each stops Voilà with its kernels."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    """Let every signal that asks to stop arrive as Ctrl-C does: each stops Voilà with its kernels."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in stop_signals()}
     try:
         yield
     finally:

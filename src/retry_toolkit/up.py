@@ -18,7 +18,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from retry_toolkit.dashboard import dashboard_answers, dashboard_command, dashboard_environment, dashboard_url
+from retry_toolkit.dashboard import (
+    dashboard_answers,
+    dashboard_command,
+    dashboard_environment,
+    dashboard_url,
+    stop_signals,
+)
 from retry_toolkit.errors import RetryToolkitError, SettingsError
 from retry_toolkit.ports import check_port
 from retry_toolkit.settings import Settings
@@ -185,8 +191,9 @@ def _only_one(settings: Settings) -> Iterator[None]:
 def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
     """Turn signals into an answer to "shall we stop?", so that children are always stopped in order."""
     received: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda signum, _frame: received.append(signum)) for number in numbers}
+    before = {
+        number: signal.signal(number, lambda signum, _frame: received.append(signum)) for number in stop_signals()
+    }
     try:
         yield lambda: bool(received)
     finally:
