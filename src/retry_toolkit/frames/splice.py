@@ -21,6 +21,11 @@ class Cut(NamedTuple):
     stop: int
     given: int
 
+    @property
+    def in_place(self) -> bool:
+        """Whether no other row moves."""
+        return self.stop - self.start == self.given
+
 
 def splice(frame: pd.DataFrame, cuts: Sequence[Cut], rows: pd.DataFrame) -> pd.DataFrame:
     """The frame with `rows` in place of what is cut out.
@@ -32,7 +37,7 @@ def splice(frame: pd.DataFrame, cuts: Sequence[Cut], rows: pd.DataFrame) -> pd.D
     """
     runs = list(_runs(cuts, len(frame)))
     removed = _positions([(cut.start, cut.stop) for cut in cuts])
-    in_place = all(cut.stop - cut.start == cut.given for cut in cuts)
+    in_place = all(cut.in_place for cut in cuts)
     columns = {}
     for name, column in frame.items():
         same = in_place and _plain(column.iloc[removed]).equals(_plain(rows[name]))

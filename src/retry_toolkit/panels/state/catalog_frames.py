@@ -123,7 +123,7 @@ def _with_tasks(catalog: Catalog, rows: pd.DataFrame) -> tuple[pd.DataFrame, Pos
     cuts.sort()
     order = [number for cut, number in cuts if cut.given]
     tasks = splice(catalog.tasks, [cut for cut, _ in cuts], rows.iloc[order])
-    in_place = all(cut.stop - cut.start == cut.given for cut, _ in cuts)
+    in_place = all(cut.in_place for cut, _ in cuts)
     return tasks, np.asarray([cut.start for cut, _ in cuts], dtype=np.intp) if in_place else None
 
 
@@ -147,13 +147,11 @@ def _with_stages(stages: pd.DataFrame, records: Iterable[TaskRecord]) -> pd.Data
     """The stages of some tasks exchanged where they stand, else on top."""
     by_id = {record.task_id: record for record in records}
     found = np.flatnonzero(stages["task_id"].isin(list(by_id)).to_numpy(dtype=np.bool_))
-    blocks: dict[str, list[int]] = {task_id: [] for task_id in by_id}
+    blocks = dict.fromkeys(by_id, (0, 0))
     for task_id, at in zip(stages["task_id"].iloc[found].tolist(), found.tolist(), strict=True):
-        blocks[task_id].append(at)
-    cuts = sorted(
-        (Cut(at[0], at[-1] + 1, len(by_id[task_id].stages)) if at else Cut(0, 0, len(by_id[task_id].stages)), task_id)
-        for task_id, at in blocks.items()
-    )
+        start, stop = blocks[task_id]
+        blocks[task_id] = (start if stop else at, at + 1)
+    cuts = sorted((Cut(*blocks[task_id], len(record.stages)), task_id) for task_id, record in by_id.items())
     rows = stages_frame([by_id[task_id] for _, task_id in cuts])
     return splice(stages, [cut for cut, _ in cuts], rows)
 
