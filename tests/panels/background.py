@@ -23,7 +23,8 @@ class AtOnce:
             return
         self.post(lambda: then(result), otherwise)
 
-    def post(self, call: Callable[[], None], otherwise: Failed) -> None:
+    def post(self, call: Callable[[], None], otherwise: Failed, *, after_s: float = 0.0) -> None:
+        del after_s
         with self._turn:
             try:
                 call()

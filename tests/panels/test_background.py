@@ -78,3 +78,24 @@ def test_a_loop_that_is_gone_takes_nothing() -> None:
     seen: list[str] = []
     background.post(lambda: seen.append("touched"), lambda error: seen.append("error"))
     assert seen == []
+
+
+def test_what_has_time_lets_others_go_first() -> None:
+    """On a loop a call comes so much later; in a plain script nobody waits for it to make way."""
+
+    async def order() -> list[str]:
+        background, seen, done = ThreadBackground(), list[str](), asyncio.Event()
+
+        def last() -> None:
+            seen.append("later")
+            done.set()
+
+        background.post(last, lambda error: None, after_s=0.05)
+        background.post(lambda: seen.append("now"), lambda error: None)
+        await asyncio.wait_for(done.wait(), timeout=10)
+        return seen
+
+    assert asyncio.run(order()) == ["now", "later"]
+    seen: list[str] = []
+    ThreadBackground().post(lambda: seen.append("at once"), lambda error: None, after_s=60.0)
+    assert seen == ["at once"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +21,8 @@ from retry_toolkit.errors import (
     UnclearOutcome,
 )
 from retry_toolkit.panels.batches import away_node, card_node, listed_items
+from retry_toolkit.panels.state.background import Failed
+from retry_toolkit.panels.state.batches import BatchesState
 from retry_toolkit.panels.state.cards import Card
 from retry_toolkit.panels.state.desk import DeskState
 from retry_toolkit.panels.state.proposals import Kind
@@ -28,6 +33,7 @@ from retry_toolkit.retry.journal import Journal
 from retry_toolkit.retry.plan import plan_retry
 from retry_toolkit.text import Texts
 from tests.live import wait_until
+from tests.panels.background import AtOnce
 from tests.panels.conftest import MakeDesk, confirm, rest
 from tests.panels.memory import MemoryPlatform, make_task, words_of
 from tests.retry.ledger import QUICK
@@ -419,3 +425,30 @@ def test_giving_the_token_back_stops_what_runs_over_it(make_desk: MakeDesk, plat
     desk.batches.go_on(newest(desk).batch_id)
     rest(desk)
     assert newest(desk).buckets["SUCCEEDED"] == 1
+
+
+class _Counting(AtOnce):
+    """Counts after how many seconds what comes was to be called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: Counter[float] = Counter()
+
+    def post(self, call: Callable[[], None], otherwise: Failed, *, after_s: float = 0.0) -> None:
+        self.waits[after_s] += 1
+        super().post(call, otherwise)
+
+
+def test_most_of_the_time_is_the_user_s(make_desk: MakeDesk, archive: Archive) -> None:
+    """After a second of taking over news the next wait three, less what has passed; the last is taken over too."""
+    background, seconds = _Counting(), itertools.count()
+    tasks = [make_task(f"t{number}", minutes_ago=number) for number in range(20)]
+    desk = make_desk(MemoryPlatform.of(*tasks, advances_when_read=True), background=background)
+    batches = BatchesState(desk.session, archive, QUICK, clock=lambda: float(next(seconds)))
+    plan = plan_retry(desk.session.platform, [task.task_id for task in tasks])
+    background.waits.clear()
+    batch = execute(plan, wait=False, progress=False, journal=archive.journal, evidence=archive.evidence, timing=QUICK)
+    batches.adopt(batch)
+    wait_until(lambda: batches.cards[0].condition == "ended", "the last news")
+    assert set(background.waits) == {0.0, 2.0}
+    batches.close()

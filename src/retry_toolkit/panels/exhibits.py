@@ -33,8 +33,9 @@ class AtOnce:
         else:
             self.post(lambda: then(result), otherwise)
 
-    def post(self, call: Callable[[], None], otherwise: Failed) -> None:
+    def post(self, call: Callable[[], None], otherwise: Failed, *, after_s: float = 0.0) -> None:
         """Call it now."""
+        del after_s
         try:
             call()
         except Exception as error:  # noqa: BLE001 - handed over, as threads do

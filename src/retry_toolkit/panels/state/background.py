@@ -20,8 +20,8 @@ class Background(Protocol):
     def start(self, work: Callable[[], T], then: Callable[[T], None], otherwise: Failed) -> None:
         """Run `work` aside, then call `then` with its result, or `otherwise` with what went wrong in either."""
 
-    def post(self, call: Callable[[], None], otherwise: Failed) -> None:
-        """Run `call` where states may be touched; for use from inside `work`."""
+    def post(self, call: Callable[[], None], otherwise: Failed, *, after_s: float = 0.0) -> None:
+        """Run `call` where states may be touched, so many seconds later; for use from inside `work`."""
 
 
 class ThreadBackground:
@@ -52,8 +52,8 @@ class ThreadBackground:
 
         threading.Thread(target=run, name="retry-toolkit-panels", daemon=True).start()
 
-    def post(self, call: Callable[[], None], otherwise: Failed) -> None:
-        """Run `call` on the event loop, or here where none runs."""
+    def post(self, call: Callable[[], None], otherwise: Failed, *, after_s: float = 0.0) -> None:
+        """Run `call` on the event loop, or here and now where none runs that something else could wait for."""
 
         def guarded() -> None:
             try:
@@ -64,7 +64,11 @@ class ThreadBackground:
         if self._loop is None:
             with self._turn:
                 guarded()
-        elif not self._loop.is_closed():
+        elif self._loop.is_closed():
+            return
+        elif after_s:
+            self._loop.call_soon_threadsafe(self._loop.call_later, after_s, guarded)
+        else:
             self._loop.call_soon_threadsafe(guarded)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from traitlets import HasTraits, Tuple, Unicode
 
@@ -21,6 +23,9 @@ from retry_toolkit.retry.leases import Owner
 from retry_toolkit.retry.policy import TIMING, Timing
 from retry_toolkit.retry.states import State
 
+USERS_SHARE: Final = 3.0
+"""So many times as long as the page took over the last news of a batch, it does not take over the next."""
+
 
 class BatchesState(HasTraits):
     """`cards`, newest first; every action on one, in threads; `typed` is what is typed to send an item again.
@@ -31,17 +36,27 @@ class BatchesState(HasTraits):
         session: Who acts, and where results come back.
         archive: Where journal and evidence are.
         timing: Waits of the batches.
+        clock: Seconds that only grow; injected in tests.
     """
 
     cards = Tuple()
     away = Tuple()
     typed = Unicode()
 
-    def __init__(self, session: Session, archive: Archive, timing: Timing = TIMING) -> None:
+    def __init__(
+        self,
+        session: Session,
+        archive: Archive,
+        timing: Timing = TIMING,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
         self._session = session
         self._archive = archive
         self._timing = timing
+        self._clock = clock
+        self._rests_until = clock()
         self._lock = threading.Lock()
         self._batches: dict[str, RetryBatch] = {}
         self._owners: dict[str, Owner] = {}
@@ -289,12 +304,16 @@ class BatchesState(HasTraits):
         with self._lock:
             told, self._told = batch.id in self._told, self._told | {batch.id}
         if not told:
-            self._session.post(partial(self._heard, batch))
+            self._session.post(partial(self._heard, batch), after_s=max(0.0, self._rests_until - self._clock()))
 
     def _heard(self, batch: RetryBatch) -> None:
         with self._lock:
             self._told.discard(batch.id)
+        begun = self._clock()
         self._take(batch)
+        # A batch has always news, and news is dear where there are many tasks: most of the time is the user's.
+        now = self._clock()
+        self._rests_until = now + USERS_SHARE * (now - begun)
 
     def _see(self, record: TaskRecord) -> None:
         """In a thread of a batch: keep what was read until the page takes it over."""

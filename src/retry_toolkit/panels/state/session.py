@@ -97,9 +97,9 @@ class Session(HasTraits):
         """Run `work` aside; what nobody else handles is shown."""
         self.background.start(work, then, otherwise or self.notices.report)
 
-    def post(self, call: Callable[[], None]) -> None:
-        """Touch states from inside `work`."""
-        self.background.post(call, self.notices.report)
+    def post(self, call: Callable[[], None], *, after_s: float = 0.0) -> None:
+        """Touch states from inside `work`, so many seconds later."""
+        self.background.post(call, self.notices.report, after_s=after_s)
 
     def close(self) -> None:
         """Close the operator's connection; the platform belongs to who made it."""
