@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import union_categoricals
 
+from retry_toolkit.frames.conditions import Positions
+
 _PIECES: Final = 64
 
 
@@ -36,12 +38,18 @@ def splice(frame: pd.DataFrame, cuts: Sequence[Cut], rows: pd.DataFrame) -> pd.D
         rows: As many as the cuts are given, with the same columns.
     """
     runs = list(_runs(cuts, len(frame)))
+    order = _positions(runs)
     removed = _positions([(cut.start, cut.stop) for cut in cuts])
     in_place = all(cut.in_place for cut in cuts)
     columns = {}
     for name, column in frame.items():
         same = in_place and _plain(column.iloc[removed]).equals(_plain(rows[name]))
-        columns[name] = column if same else _picked(column, rows[name], runs)
+        if same:
+            columns[name] = column
+        elif isinstance(column.dtype, pd.StringDtype):
+            columns[name] = _picked_texts(column, rows[name], runs)
+        else:
+            columns[name] = _picked(column, rows[name], order)
     return pd.DataFrame(columns, copy=False)
 
 
@@ -55,16 +63,14 @@ def _runs(cuts: Sequence[Cut], length: int) -> Iterator[tuple[int, int]]:
     yield at, length
 
 
-def _positions(runs: Sequence[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _positions(runs: Sequence[tuple[int, int]]) -> Positions:
     return np.concatenate([np.zeros(0, dtype=np.intp), *starmap(np.arange, runs)])
 
 
-def _picked(column: pd.Series, new: pd.Series, runs: Sequence[tuple[int, int]]) -> pd.Series:
-    if isinstance(column.dtype, pd.StringDtype):
-        return _picked_texts(column, new, runs)
+def _picked(column: pd.Series, new: pd.Series, order: Positions) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column, new = _of_one_dtype(column, new)
-    return pd.concat([column, new], ignore_index=True).take(_positions(runs)).reset_index(drop=True)
+    return pd.concat([column, new], ignore_index=True).take(order).reset_index(drop=True)
 
 
 def _picked_texts(column: pd.Series, new: pd.Series, runs: Sequence[tuple[int, int]]) -> pd.Series:
