@@ -34,6 +34,18 @@ def test_many_changes_leave_few_pieces() -> None:
     pd.testing.assert_frame_equal(frame, tasks_frame(changed), check_categorical=False)
 
 
+def test_many_changes_at_once_leave_few_pieces() -> None:
+    """Rows exchanged, taken out and put in by one call: as if the frame had been built so."""
+    exchanged = [task(f"t{number}", hours=-number, error=f"changed {number}") for number in range(0, 200, 2)]
+    put_in = task("new", hours=-250.5, error="new")
+    cuts = [*(Cut(number, number + 1, 1) for number in range(0, 200, 2)), Cut(210, 220, 0), Cut(251, 251, 1)]
+    frame = splice(tasks_frame(TASKS), cuts, tasks_frame([*exchanged, put_in]))
+    by_number = dict(zip(range(0, 200, 2), exchanged, strict=True))
+    kept = [by_number.get(number, TASKS[number]) for number in range(300) if not 210 <= number < 220]
+    assert pieces(frame["error"]) <= 64
+    pd.testing.assert_frame_equal(frame, tasks_frame([*kept, put_in]), check_categorical=False)
+
+
 def test_what_is_loaded_in_pages_is_in_one_piece() -> None:
     """However many pages it came in, in order or not."""
     pages = [make_tables(Batch(tuple(TASKS[start : start + 30]), RECORDS), stages=True) for start in range(0, 300, 30)]
