@@ -79,6 +79,7 @@ class FaultProxy:
 
     async def _close(self) -> None:
         self._server.close()
+        self._gate.set()  # a story that failed before it opened the gate must not wait for ever
         await self._settled()
 
     async def _settled(self) -> None:
