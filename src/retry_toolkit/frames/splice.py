@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, starmap
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -75,12 +75,13 @@ def _picked(column: pd.Series, new: pd.Series, order: Positions) -> pd.Series:
 
 def _picked_texts(column: pd.Series, new: pd.Series, runs: Sequence[tuple[int, int]]) -> pd.Series:
     """Texts stay where they are, in pieces side by side; not many, for a search looks at each piece by itself."""
+    dtype: Any = column.dtype
     both = pa.chunked_array([*_texts(column).chunks, *_texts(new).chunks])
     pieces = chain.from_iterable(both.slice(start, stop - start).chunks for start, stop in runs if stop > start)
     picked = pa.chunked_array(pieces, type=both.type)
     if picked.num_chunks > _PIECES:
         picked = picked.combine_chunks()
-    return pd.Series(column.dtype.__from_arrow__(picked), name=column.name)  # type: ignore[union-attr]  # not in the stubs
+    return pd.Series(dtype.__from_arrow__(picked), name=column.name)
 
 
 def _texts(column: pd.Series) -> pa.ChunkedArray:
